@@ -1,0 +1,241 @@
+import type { ColumnType, Generated, Kysely } from 'kysely';
+import type { Environment } from '#domain/tenant';
+
+/**
+ * The tables as Kysely sees them, one interface a table, columns named as in the database.
+ * `schema.sql` is the same in SQL and is compared with the migrated database by a test.
+ */
+
+type Timestamp = ColumnType<Date, Date | string, Date | string>;
+type DefaultedTimestamp = ColumnType<Date, Date | string | undefined, Date | string>;
+/** A jsonb column: parsed when read; written as JSON text, since `pg` would turn an array into a PostgreSQL array. */
+type Json<T> = ColumnType<T, string, string>;
+type DefaultedJson<T> = ColumnType<T, string | undefined, string>;
+type NullableJson<T> = ColumnType<T | null, string | null | undefined, string | null>;
+
+interface TenantColumns {
+  org_id: string;
+  environment: Environment;
+}
+
+export interface OrganizationTable {
+  id: string;
+  name: string;
+  slug: string;
+  logo: string | null;
+  website: string | null;
+  email: string | null;
+  settings: DefaultedJson<Record<string, unknown>>;
+  metadata: string | null;
+  created_at: DefaultedTimestamp;
+}
+
+export interface ApiKeyTable extends TenantColumns {
+  id: string;
+  key_hash: Buffer;
+  key_sealed: Buffer;
+  hint: string;
+  disabled_at: ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
+  created_at: DefaultedTimestamp;
+}
+
+export interface AppSettingTable extends TenantColumns {
+  app_slug: string;
+  is_enabled: Generated<boolean>;
+  credential_source: Generated<'ours' | 'own'>;
+  client_id: string | null;
+  client_secret_sealed: Buffer | null;
+  optional_scopes: Generated<string[]>;
+  custom_scopes: Generated<string[]>;
+  variables: DefaultedJson<Record<string, string>>;
+  created_at: DefaultedTimestamp;
+  updated_at: DefaultedTimestamp;
+}
+
+/** One user-defined field as it is stored and shown. */
+export interface UserDefinedField {
+  _id: string;
+  key_name: string;
+  key_value: unknown;
+  createdAt: string;
+  updatedAt: string;
+}
+
+export interface LinkedAccountTable extends TenantColumns {
+  id: string;
+  account_id: string;
+  name: string | null;
+  udf: DefaultedJson<UserDefinedField[]>;
+  extra: DefaultedJson<Record<string, unknown>>;
+  scope: string | null;
+  org_credentials_sealed: Buffer | null;
+  is_seed: Generated<boolean>;
+  created_at: DefaultedTimestamp;
+  updated_at: DefaultedTimestamp;
+}
+
+export interface SessionTokenTable extends TenantColumns {
+  jti: string;
+  linked_account_id: string;
+  issued_at: Timestamp;
+  expires_at: Timestamp;
+  revoked_at: ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
+  hosted_properties: NullableJson<Record<string, unknown>>;
+  hosted_properties_until: ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
+}
+
+export interface ConnectLinkTable extends TenantColumns {
+  token_hash: Buffer;
+  linked_account_id: string;
+  session_jti: string;
+  config_id: string | null;
+  browser_hash: Buffer | null;
+  expires_at: Timestamp;
+  created_at: DefaultedTimestamp;
+}
+
+export type AuthType = 'oauth2' | 'keybased';
+export type ConnectionStatus = 'active' | 'expired';
+
+export interface ConnectionTable extends TenantColumns {
+  id: string;
+  linked_account_id: string;
+  app_slug: string;
+  auth_type: AuthType;
+  status: ConnectionStatus;
+  status_reason: string | null;
+  credential_sealed: Buffer;
+  credential_version: Generated<number>;
+  access_expires_at: ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
+  refresh_expires_at: ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
+  granted_scopes: string[] | null;
+  identifier: NullableJson<unknown>;
+  meta: DefaultedJson<Record<string, string>>;
+  refresh_lease_owner: string | null;
+  refresh_lease_until: ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
+  refresh_failures: Generated<number>;
+  refresh_retry_at: ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
+  expired_at: ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
+  connected_at: Timestamp;
+  created_at: DefaultedTimestamp;
+  updated_at: DefaultedTimestamp;
+}
+
+export interface OauthStateTable extends TenantColumns {
+  state_hash: Buffer;
+  linked_account_id: string;
+  app_slug: string;
+  flow_sealed: Buffer;
+  return_to: string | null;
+  expires_at: Timestamp;
+  used_at: ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
+  created_at: DefaultedTimestamp;
+}
+
+export type ConnectionEvent =
+  'created' | 'reauthenticated' | 'expired' | 'failed' | 'deleted' | 'account_changed';
+
+export interface ConnectionLogTable extends TenantColumns {
+  id: string;
+  linked_account_id: string;
+  app_slug: string;
+  event: ConnectionEvent;
+  auth_type: string | null;
+  detail: DefaultedJson<Record<string, unknown>>;
+  created_at: DefaultedTimestamp;
+}
+
+export interface OrgEventTable extends TenantColumns {
+  id: string;
+  name: string;
+  sample: Json<Record<string, unknown>>;
+  json_schema: NullableJson<Record<string, unknown>>;
+  created_at: DefaultedTimestamp;
+  updated_at: DefaultedTimestamp;
+}
+
+export type TriggerKind = 'event' | 'app_event' | 'polling' | 'webhook' | 'schedule' | 'api_call';
+
+export interface WorkflowTable extends TenantColumns {
+  id: string;
+  draft_id: string;
+  linked_account_id: string | null;
+  app_slug: string | null;
+  alias: string | null;
+  name: string;
+  description: Generated<string>;
+  draft: Json<unknown>;
+  draft_revision: Generated<number>;
+  published_version: number | null;
+  is_auto_enabled: Generated<boolean>;
+  is_hidden_in_config: Generated<boolean>;
+  access_filter: NullableJson<unknown>;
+  trigger_kind: TriggerKind | null;
+  trigger_event: string | null;
+  created_at: DefaultedTimestamp;
+  updated_at: DefaultedTimestamp;
+}
+
+export interface WorkflowVersionTable extends TenantColumns {
+  id: string;
+  workflow_id: string;
+  version: number;
+  document: Json<unknown>;
+  description: string | null;
+  created_at: DefaultedTimestamp;
+}
+
+export interface ConfigFieldTable extends TenantColumns {
+  id: string;
+  app_slug: string;
+  workflow_id: string | null;
+  name: string;
+  field_type: string;
+  position: Generated<number>;
+  is_required: Generated<boolean>;
+  is_multiple: Generated<boolean>;
+  is_hidden: Generated<boolean>;
+  definition: DefaultedJson<Record<string, unknown>>;
+  created_at: DefaultedTimestamp;
+  updated_at: DefaultedTimestamp;
+}
+
+export interface ConfigTable extends TenantColumns {
+  id: string;
+  linked_account_id: string;
+  app_slug: string;
+  config_id: string;
+  field_values: DefaultedJson<Record<string, unknown>>;
+  labels: NullableJson<unknown>;
+  created_at: DefaultedTimestamp;
+  updated_at: DefaultedTimestamp;
+}
+
+export interface ConfigWorkflowTable extends TenantColumns {
+  config_pk: string;
+  workflow_id: string;
+  is_enabled: Generated<boolean>;
+  field_values: DefaultedJson<Record<string, unknown>>;
+  updated_at: DefaultedTimestamp;
+}
+
+export interface Database {
+  organization: OrganizationTable;
+  api_key: ApiKeyTable;
+  app_setting: AppSettingTable;
+  linked_account: LinkedAccountTable;
+  session_token: SessionTokenTable;
+  connect_link: ConnectLinkTable;
+  connection: ConnectionTable;
+  oauth_state: OauthStateTable;
+  connection_log: ConnectionLogTable;
+  org_event: OrgEventTable;
+  workflow: WorkflowTable;
+  workflow_version: WorkflowVersionTable;
+  config_field: ConfigFieldTable;
+  config: ConfigTable;
+  config_workflow: ConfigWorkflowTable;
+}
+
+/** A handle for queries: the pool, or a transaction on it. */
+export type Db = Kysely<Database>;

@@ -1,0 +1,348 @@
+/**
+ * Every error a caller can meet: code, HTTP status, wire code, what to do next, and text, in one place.
+ * Texts name the thing, quote the value seen and say the way out. They never hold a secret or a provider's
+ * body: those go to `cause` and to the redacted log. `docs/errors.md` is kept equal by a test.
+ */
+
+/** What the caller may do: `never` fix the input; `later` try again; `after_reconnect` once the account has authorized again. */
+export type Retry = 'never' | 'later' | 'after_reconnect';
+
+/** One validation problem; `path` is dotted from the request body. */
+export interface FieldProblem {
+  readonly path: string;
+  readonly message: string;
+}
+
+interface ErrorSpec<Details = never> {
+  readonly status: number;
+  /** The code on Cobalt's wire (spec/api §2.3); several of ours may share one. */
+  readonly wire: string;
+  readonly retry: Retry;
+  readonly message: (details: Details) => string;
+}
+
+function spec<Details = undefined>(
+  status: number,
+  wire: string,
+  retry: Retry,
+  message: (details: Details) => string,
+): ErrorSpec<Details> {
+  return { status, wire, retry, message };
+}
+
+export const errorCatalogue = {
+  // Requests in general
+  invalid_request: spec<{ problems: readonly FieldProblem[] }>(
+    400,
+    'VALIDATION_ERROR',
+    'never',
+    ({ problems }) => problems.map((p) => (p.path === '' ? p.message : `${p.path}: ${p.message}`)).join('; '),
+  ),
+  malformed_json: spec<{ reason: string }>(
+    400,
+    'SERVER_ERROR',
+    'never',
+    (d) =>
+      `The request body is not valid JSON: ${d.reason}. Send one JSON object with "content-type: application/json".`,
+  ),
+  missing_field: spec<{ field: string }>(
+    400,
+    'MISSING_REQUIRED_FIELD',
+    'never',
+    (d) => `"${d.field}" is required.`,
+  ),
+  forbidden_key: spec<{ key: string }>(
+    400,
+    'VALIDATION_ERROR',
+    'never',
+    (d) => `The body holds the key "${d.key}", which is not accepted anywhere. Rename it.`,
+  ),
+  body_too_large: spec<{ limitBytes: number }>(
+    413,
+    'SERVER_ERROR',
+    'never',
+    (d) =>
+      `The request body is larger than ${d.limitBytes} bytes. Send less, or send a reference to the data.`,
+  ),
+  unsupported_media_type: spec<{ type: string }>(
+    415,
+    'SERVER_ERROR',
+    'never',
+    (d) => `The content type "${d.type}" is not accepted here. Send "application/json".`,
+  ),
+  method_not_allowed: spec<{ method: string; allowed: string }>(
+    405,
+    'SERVER_ERROR',
+    'never',
+    (d) => `${d.method} is not allowed here. Use ${d.allowed}.`,
+  ),
+  route_not_found: spec<{ method: string; path: string }>(
+    404,
+    'RESOURCE_NOT_FOUND',
+    'never',
+    (d) => `There is no ${d.method} ${d.path}. See the API reference at /reference.`,
+  ),
+  not_found: spec<{ what: string; id: string }>(
+    404,
+    'RESOURCE_NOT_FOUND',
+    'never',
+    (d) => `${d.what} "${d.id}" not found.`,
+  ),
+  rate_limited: spec<{ retryAfterSeconds: number }>(
+    429,
+    'RATE_LIMITED',
+    'later',
+    (d) => `Too many requests. Try again in ${d.retryAfterSeconds} s.`,
+  ),
+  conflict: spec<{ what: string; id: string }>(
+    409,
+    'SERVER_ERROR',
+    'never',
+    (d) => `${d.what} "${d.id}" already exists.`,
+  ),
+  wrong_state: spec<{ reason: string }>(400, 'SERVER_ERROR', 'never', (d) => d.reason),
+  internal: spec(
+    500,
+    'SERVER_ERROR',
+    'later',
+    () => 'Something went wrong on our side. The trace id in this answer finds it in the log.',
+  ),
+
+  // Credentials
+  invalid_credentials: spec(401, 'SERVER_ERROR', 'never', () => 'Invalid Credentials'),
+  invalid_token: spec(401, 'INVALID_TOKEN', 'never', () => 'Invalid token'),
+  wrong_credential_kind: spec<{ accepted: string }>(
+    403,
+    'SERVER_ERROR',
+    'never',
+    (d) => `This operation accepts ${d.accepted} only.`,
+  ),
+
+  // Linked accounts
+  linked_account_required: spec(
+    400,
+    'INVALID_LINKED_ACCOUNT_ID',
+    'never',
+    () =>
+      'linked_account_id is required. Send it as the header "linked_account_id" (a proxy in front may drop headers with underscores: "linked-account-id" works too), as a query parameter, or in the body.',
+  ),
+  linked_account_not_found: spec<{ id: string; orgId: string; environment: string }>(
+    404,
+    'RESOURCE_NOT_FOUND',
+    'never',
+    (d) =>
+      `Linked Account with account id ${d.id} for org ${d.orgId} in environment ${d.environment} not found`,
+  ),
+  linked_account_unknown_for_token: spec<{ id: string; environment: string }>(
+    400,
+    'INVALID_LINKED_ACCOUNT_ID',
+    'never',
+    (d) => `No linked account found for account id : ${d.id} in environment ${d.environment}`,
+  ),
+  linked_account_exists: spec<{ id: string; environment: string }>(
+    400,
+    'SERVER_ERROR',
+    'never',
+    (d) => `Linked account with id ${d.id} already exists in the ${d.environment} environment`,
+  ),
+
+  // Apps and connections
+  app_not_found: spec<{ slug: string; orgId: string }>(
+    404,
+    'INVALID_APP_ID',
+    'never',
+    (d) =>
+      `Application with app_type '${d.slug}' not found for org ${d.orgId}. Enable it on the Apps page first.`,
+  ),
+  app_not_configured: spec<{ app: string }>(
+    400,
+    'SERVER_ERROR',
+    'never',
+    (d) => `${d.app} has no OAuth client yet. Enter client id and client secret on the app's Settings page.`,
+  ),
+  auth_type_not_supported: spec<{ app: string; authType: string; supported: string }>(
+    400,
+    'SERVER_ERROR',
+    'never',
+    (d) => `${d.app} does not take "${d.authType}"; it takes ${d.supported}.`,
+  ),
+  credential_rejected: spec<{ app: string; reason: string }>(
+    400,
+    'SERVER_ERROR',
+    'never',
+    (d) => `Failed to verify credentials: ${d.app} answered "${d.reason}". Nothing was stored.`,
+  ),
+  not_connected: spec<{ app: string; account: string }>(
+    400,
+    'VALIDATION_ERROR',
+    'after_reconnect',
+    (d) =>
+      `The linked account "${d.account}" is not connected to ${d.app}. Send the account to a connect URL.`,
+  ),
+  connection_needs_reauth: spec<{ app: string; account: string }>(
+    401,
+    'SERVER_ERROR',
+    'after_reconnect',
+    (d) =>
+      `The ${d.app} connection of linked account "${d.account}" needs to be authorized again. Send the account to a new connect URL.`,
+  ),
+  refresh_unavailable: spec<{ app: string }>(
+    502,
+    'EXTERNAL_API_FAILURE',
+    'later',
+    (d) => `${d.app} did not renew the access token this time. The connection is kept; try again shortly.`,
+  ),
+  provider_unreachable: spec<{ app: string; reason: string }>(
+    502,
+    'EXTERNAL_API_FAILURE',
+    'later',
+    (d) => `${d.app} could not be reached: ${d.reason}.`,
+  ),
+  oauth_state_invalid: spec(
+    400,
+    'SERVER_ERROR',
+    'never',
+    () => 'This authorization link was used already or is too old. Go back and start again.',
+  ),
+  action_not_found: spec<{ action: string; slug: string }>(
+    404,
+    'RESOURCE_NOT_FOUND',
+    'never',
+    (d) => `Action ${d.action} not found in Application ${d.slug}`,
+  ),
+  action_parameter_missing: spec<{ parameter: string }>(
+    400,
+    'VALIDATION_ERROR',
+    'never',
+    (d) => `Required parameter '${d.parameter}' is missing`,
+  ),
+
+  // Egress
+  egress_forbidden: spec<{ host: string; reason: string }>(
+    400,
+    'SERVER_ERROR',
+    'never',
+    (d) =>
+      `Calls to "${d.host}" are refused: ${d.reason}. The operator can allow an address range with INLAY_EGRESS_ALLOW.`,
+  ),
+  egress_response_too_large: spec<{ host: string; limitBytes: number }>(
+    502,
+    'EXTERNAL_API_FAILURE',
+    'never',
+    (d) => `"${d.host}" answered with more than ${d.limitBytes} bytes.`,
+  ),
+  egress_timeout: spec<{ host: string; timeoutMs: number }>(
+    502,
+    'EXTERNAL_API_FAILURE',
+    'later',
+    (d) => `"${d.host}" did not answer within ${d.timeoutMs} ms.`,
+  ),
+
+  // Configuration
+  config_not_found: spec<{ configId: string }>(
+    404,
+    'RESOURCE_NOT_FOUND',
+    'never',
+    (d) => `Config with config id ${d.configId} not found`,
+  ),
+  config_field_not_found: spec<{ fieldId: string }>(
+    400,
+    'VALIDATION_ERROR',
+    'never',
+    (d) => `Field with id ${d.fieldId} not found`,
+  ),
+
+  // Events and workflows
+  event_not_found: spec<{ event: string }>(
+    404,
+    'INVALID_EVENT',
+    'never',
+    (d) => `Trigger not found: there is no event named "${d.event}" (names are case-sensitive).`,
+  ),
+  event_exists: spec<{ name: string }>(
+    400,
+    'INVALID_EVENT_ID',
+    'never',
+    (d) => `An event named "${d.name}" exists already.`,
+  ),
+  event_schema_invalid: spec<{ reason: string }>(
+    400,
+    'INVALID_EVENT',
+    'never',
+    (d) => `The event schema must be a valid JSON object: a sample of what you will send. ${d.reason}`,
+  ),
+  workflow_not_found: spec<{ id: string }>(
+    404,
+    'INVALID_WORKFLOW_ID',
+    'never',
+    (d) => `Workflow "${d.id}" not found.`,
+  ),
+  workflow_forbidden: spec<{ id: string }>(
+    403,
+    'SERVER_ERROR',
+    'never',
+    (d) => `Workflow "${d.id}" belongs to another linked account.`,
+  ),
+  workflow_invalid: spec<{ problems: readonly FieldProblem[] }>(
+    400,
+    'VALIDATION_ERROR',
+    'never',
+    ({ problems }) =>
+      `The workflow cannot be saved: ${problems.map((p) => `${p.path}: ${p.message}`).join('; ')}`,
+  ),
+  workflow_not_published: spec<{ id: string }>(
+    400,
+    'INVALID_WORKFLOW_ID',
+    'never',
+    (d) => `Workflow "${d.id}" is not published. Publish it first.`,
+  ),
+  execution_not_found: spec<{ id: string }>(404, 'RESOURCE_NOT_FOUND', 'never', () => 'Execution not found'),
+  queue_full: spec<{ limit: number }>(
+    429,
+    'RATE_LIMITED',
+    'later',
+    (d) => `The linked account has ${d.limit} executions waiting already. Slow down and try again.`,
+  ),
+
+  // Nodes and customer code
+  node_failed: spec<{ reason: string }>(422, 'SERVER_ERROR', 'never', (d) => d.reason),
+  code_failed: spec<{ reason: string }>(422, 'SERVER_ERROR', 'never', (d) => `The code threw: ${d.reason}`),
+  code_timeout: spec<{ timeoutMs: number }>(
+    422,
+    'SERVER_ERROR',
+    'never',
+    (d) => `The code ran longer than ${d.timeoutMs} ms and was ended.`,
+  ),
+  code_out_of_memory: spec<{ limitMb: number }>(
+    422,
+    'SERVER_ERROR',
+    'never',
+    (d) => `The code used more than ${d.limitMb} MB and was ended.`,
+  ),
+} satisfies Record<string, ErrorSpec>;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+type DetailsOf<Code extends ErrorCode> = Parameters<(typeof errorCatalogue)[Code]['message']>[0];
+
+/** An error with a known answer. Only `api/` turns it into HTTP. */
+export class AppError<Code extends ErrorCode = ErrorCode> extends Error {
+  readonly code: Code;
+  readonly details: DetailsOf<Code>;
+
+  constructor(code: Code, details: DetailsOf<Code>, options?: { cause?: unknown }) {
+    const entry = errorCatalogue[code] as unknown as ErrorSpec<DetailsOf<Code>>;
+    super(entry.message(details), options);
+    this.name = 'AppError';
+    this.code = code;
+    this.details = details;
+  }
+
+  get status(): number {
+    return errorCatalogue[this.code].status;
+  }
+
+  get retry(): Retry {
+    return errorCatalogue[this.code].retry;
+  }
+}
