@@ -1,0 +1,19 @@
+import type { NodeType } from '#engine/nodes/node-type';
+import { response } from '#engine/nodes/response';
+import { start } from '#engine/nodes/start';
+
+/** Every node type that a workflow may hold, by its name on the wire. */
+export type NodeRegistry = ReadonlyMap<string, NodeType>;
+
+/** Makes a registry of node types; two with one name are a programming error. */
+export function nodeRegistry(types: readonly NodeType[]): NodeRegistry {
+  const registry = new Map<string, NodeType>();
+  for (const type of types) {
+    if (registry.has(type.type)) throw new Error(`Two node types are called "${type.type}".`);
+    registry.set(type.type, type);
+  }
+  return registry;
+}
+
+/** The node types of the product. */
+export const builtInNodes: NodeRegistry = nodeRegistry([start, response]);

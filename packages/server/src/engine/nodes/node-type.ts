@@ -1,0 +1,128 @@
+import type { z } from 'zod';
+import type { NodeServices } from '#engine/node-services';
+import type { Tenant } from '#domain/tenant';
+
+/**
+ * What running a node does to the world, which decides how it may be repeated:
+ * - `none` pure computation; its outcome is written without waiting;
+ * - `read` asks the outside, changes nothing there;
+ * - `repeatable` changes the outside, and doing it twice with the same idempotency key is harmless;
+ * - `once` must never be sent again when nobody knows whether it arrived.
+ */
+export type NodeEffect = 'none' | 'read' | 'repeatable' | 'once';
+
+/** One input of a node as the builder draws it; `settings` is what checks the value. */
+export interface NodeField {
+  readonly type:
+    | 'text'
+    | 'textarea'
+    | 'number'
+    | 'boolean'
+    | 'select'
+    | 'json'
+    | 'map'
+    | 'code'
+    | 'conditions'
+    | 'app'
+    | 'action'
+    | 'action_parameters';
+  readonly label: string;
+  readonly help?: string;
+  readonly required?: boolean;
+  readonly placeholder?: string;
+  readonly default?: unknown;
+  readonly options?: readonly { readonly name: string; readonly value: string }[];
+}
+
+/** What a run gives to a node. */
+export interface NodeContext {
+  readonly tenant: Tenant;
+  readonly linkedAccount: { readonly id: string; readonly accountId: string };
+  readonly configId: string;
+  /** App of the workflow, when it belongs to one. */
+  readonly appSlug: string | undefined;
+  readonly executionId: string;
+  readonly nodeId: string;
+  /** Counts from 1. */
+  readonly attempt: number;
+  /** Stays the same over attempts, take-overs and restarts; sent to providers that accept one. */
+  readonly idempotencyKey: string;
+  readonly now: Date;
+  /** Aborted when the execution is stopped, times out or its worker loses its lease. */
+  readonly signal: AbortSignal;
+  readonly services: NodeServices;
+  /** Adds a line to the node's console in the execution log. */
+  log(level: 'debug' | 'info' | 'warn' | 'error', text: string): void;
+}
+
+/** Why a node did not do its work. The text goes to the log of the SaaS company: no secrets in it. */
+export interface NodeFailure {
+  readonly message: string;
+  /** HTTP-like status of the failure: what the provider answered, or 0 when nothing came back. */
+  readonly status?: number;
+  /** What the provider said, for the log. */
+  readonly body?: unknown;
+  /**
+   * `safe`: it certainly did not happen, try again; `unknown`: it may have happened; `never`: trying again is pointless.
+   */
+  readonly retry: 'safe' | 'unknown' | 'never';
+  /** From `Retry-After`. */
+  readonly retryAfterMs?: number;
+}
+
+export type NodeOutcome =
+  | { readonly kind: 'done'; readonly body: unknown; readonly port: string; readonly status?: number }
+  | { readonly kind: 'respond'; readonly body: unknown; readonly statusCode: number }
+  | { readonly kind: 'failed'; readonly failure: NodeFailure };
+
+/** The port that a node leaves by when it does not choose. */
+export const defaultPort = 'next';
+
+/** The node did its work: `body` is what templates read, `port` the edge to follow. */
+export function done(body: unknown, port: string = defaultPort, status?: number): NodeOutcome {
+  return { kind: 'done', body, port, ...(status === undefined ? {} : { status }) };
+}
+
+/** The node fixes what the caller of the execution gets. The first answer of an execution stands. */
+export function respond(body: unknown, statusCode: number): NodeOutcome {
+  return { kind: 'respond', body, statusCode };
+}
+
+/** An expected failure. Anything thrown that is not an `AppError` counts as a bug of ours. */
+export function failed(failure: NodeFailure): NodeOutcome {
+  return { kind: 'failed', failure };
+}
+
+/** Declared as a method so that a `NodeType<X>` can stand in the registry as a `NodeType`. */
+type EffectOf<Settings> = { decide(settings: Settings, services: NodeServices): NodeEffect }['decide'];
+
+export interface NodeType<Settings = unknown> {
+  /** `node_type` on the wire. */
+  readonly type: string;
+  readonly label: string;
+  readonly group: 'trigger' | 'app' | 'logic' | 'data' | 'code' | 'control';
+  readonly help: string;
+  /** Fixed, or decided by the settings, such as an HTTP method. */
+  readonly effect: NodeEffect | EffectOf<Settings>;
+  /** Form of the builder, in order. */
+  readonly fields: Readonly<Record<string, NodeField>>;
+  /** Checks and completes the templated settings; a problem fails the node and names the field. */
+  readonly settings: z.ZodType<Settings>;
+  /** Settings that are taken as written, never templated: source code and queries. */
+  readonly literal?: readonly string[];
+  /** Names of the edges that may leave the node, from its raw settings. */
+  readonly ports: (settings: Readonly<Record<string, unknown>>) => readonly string[];
+  /** Waits for all its live predecessors instead of the first. */
+  readonly joins?: boolean;
+  run(settings: Settings, ctx: NodeContext): NodeOutcome | Promise<NodeOutcome>;
+}
+
+/**
+ * Declares a node type: a function of (settings already templated, context) to an outcome.
+ * It never sleeps, stores or calls the queue; the engine owns durability, retries and time limits.
+ */
+export function nodeType<Settings>(
+  definition: Omit<NodeType<Settings>, 'ports'> & { ports?: NodeType<Settings>['ports'] },
+): NodeType<Settings> {
+  return { ports: () => [defaultPort], ...definition };
+}
