@@ -238,6 +238,21 @@ export const errorCatalogue = {
     (d) => `"${d.host}" did not answer within ${d.timeoutMs} ms.`,
   ),
 
+  // Vault
+  key_ring_unusable: spec<{ source: string; reason: string }>(
+    500,
+    'SERVER_ERROR',
+    'never',
+    (d) => `The key ring "${d.source}" cannot be used: ${d.reason}.`,
+  ),
+  sealed_value_unreadable: spec<{ reason: string }>(
+    500,
+    'SERVER_ERROR',
+    'never',
+    (d) =>
+      `A stored secret cannot be opened: ${d.reason}. Restore the key ring that belongs to this database.`,
+  ),
+
   // Configuration
   config_not_found: spec<{ configId: string }>(
     404,

@@ -1,0 +1,24 @@
+/**
+ * Every column that holds sealed values, in one table: `keys rotate` walks it, and `sealContext` binds a value to
+ * its row. A new sealed column belongs here, or rotation would leave it behind.
+ */
+export const sealedColumns = {
+  'api_key.key_sealed': { key: ['id'] },
+  'app_setting.client_secret_sealed': { key: ['org_id', 'environment', 'app_slug'] },
+  'connection.credential_sealed': { key: ['id'] },
+  'linked_account.org_credentials_sealed': { key: ['id'] },
+  'oauth_state.flow_sealed': { key: ['state_hash'] },
+} as const satisfies Record<`${string}.${string}`, { readonly key: readonly string[] }>;
+
+export type SealedColumn = keyof typeof sealedColumns;
+
+/**
+ * The associated data of one sealed value: its column and its row's key, in the order of `sealedColumns`.
+ *
+ * @param key - texts as they are, bytes (a hash) as hex.
+ */
+export function sealContext(column: SealedColumn, ...key: readonly string[]): string {
+  const wanted = sealedColumns[column].key.length;
+  if (key.length !== wanted) throw new TypeError(`sealContext("${column}") takes ${wanted} key parts`);
+  return [column, ...key.map(encodeURIComponent)].join(':');
+}
