@@ -1,0 +1,98 @@
+/** The connector kit: what authors write with, and what the server runs connectors with. */
+
+// For authors
+export { action, type Action, type RunContext } from '#kit/action';
+export {
+  basicAuth,
+  bearer,
+  headerAuth,
+  keybased,
+  type Keybased,
+  oauth2,
+  type OAuth2,
+  type OAuthScopes,
+  type Parameters,
+  type Placement,
+  queryAuth,
+  type Scopes,
+  scopeString,
+  type TokenShape,
+} from '#kit/auth';
+export {
+  allowedHosts,
+  baseUrlOf,
+  type Check,
+  connector,
+  type Connector,
+  type Http,
+  type Limits,
+  requestUrl,
+} from '#kit/connector';
+export { type Choice, field, type Field, type Fields, type FieldType, type Input } from '#kit/field';
+export { at, compact, isRecord, type Json, type JsonObject, type Values } from '#kit/json';
+export { options, type Options } from '#kit/options';
+export type { Pages } from '#kit/paging';
+export {
+  type ApiRequest,
+  type ApiResponse,
+  type Body,
+  del,
+  type Effect,
+  type FileValue,
+  form,
+  get,
+  type HttpPort,
+  type Method,
+  multipart,
+  patch,
+  path,
+  post,
+  put,
+  text,
+} from '#kit/request';
+export {
+  bodyObject,
+  type Duration,
+  durationMs,
+  poll,
+  type Poll,
+  type SubscribeContext,
+  type Subscription,
+  type Trigger,
+  webhook,
+  type Webhook,
+  type WebhookEvent,
+  type WebhookExample,
+  type WebhookRequest,
+  webhookRequest,
+  type Window,
+} from '#kit/trigger';
+
+// For the server
+export {
+  InputError,
+  type InputErrorCode,
+  InvalidParameter,
+  MissingParameter,
+  ProviderError,
+} from '#kit/errors';
+export { parseField, parseInput } from '#kit/input';
+export {
+  actionSchema,
+  checkConnection,
+  type ConnectorDescription,
+  describe,
+  describeFields,
+  type FieldDescription,
+  findPoll,
+  findWebhook,
+  loadOptions,
+  type PollItem,
+  type PollResult,
+  pollTrigger,
+  rememberIdsForMs,
+  verifyWebhook,
+  type WebhookVerdict,
+} from '#kit/live';
+export { type ActionOutput, effectOf, fieldsOf, findAction, runAction, type RunOptions } from '#kit/run';
+export { isHostAllowed, type Place, urlOf, type UrlTemplate } from '#kit/url';
