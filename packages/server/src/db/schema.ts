@@ -7,6 +7,7 @@ import type { Environment } from '#domain/tenant';
  */
 
 type Timestamp = ColumnType<Date, Date | string, Date | string>;
+type NullableTimestamp = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
 type DefaultedTimestamp = ColumnType<Date, Date | string | undefined, Date | string>;
 /** A jsonb column: parsed when read; written as JSON text, since `pg` would turn an array into a PostgreSQL array. */
 type Json<T> = ColumnType<T, string, string>;
@@ -219,6 +220,106 @@ export interface ConfigWorkflowTable extends TenantColumns {
   updated_at: DefaultedTimestamp;
 }
 
+export interface WorkerTable {
+  id: string;
+  started_at: DefaultedTimestamp;
+  heartbeat_at: DefaultedTimestamp;
+  is_alive: Generated<boolean>;
+}
+
+export type ExecutionState =
+  'queued' | 'running' | 'waiting' | 'completed' | 'errored' | 'stopped' | 'timed_out' | 'terminated';
+export type ExecutionSource = 'event' | 'schedule' | 'api_call';
+export type ExecutionMode = 'sync' | 'async';
+
+export interface ExecutionTable extends TenantColumns {
+  id: string;
+  workflow_id: string;
+  workflow_version: number | null;
+  document: NullableJson<unknown>;
+  linked_account_id: string;
+  account_id: string;
+  config_id: string;
+  app_slug: string | null;
+  source: ExecutionSource;
+  trigger_event: string | null;
+  mode: ExecutionMode;
+  state: ExecutionState;
+  owner: string | null;
+  stop_requested_at: NullableTimestamp;
+  deadline_at: NullableTimestamp;
+  instance_tag: string | null;
+  rerun_of: string | null;
+  response_node_id: string | null;
+  status_code: number | null;
+  failed_node_id: string | null;
+  error_text: string | null;
+  node_count: Generated<number>;
+  finished_node_count: Generated<number>;
+  created_at: DefaultedTimestamp;
+  started_at: NullableTimestamp;
+  finished_at: NullableTimestamp;
+}
+
+export type JournalStatus =
+  'success' | 'errored' | 'errored_and_skipped' | 'rejected' | 'stopped' | 'timed_out' | 'retrying';
+
+export interface JournalTable extends TenantColumns {
+  execution_id: string;
+  seq: number;
+  node_id: string;
+  batch: Generated<number>;
+  attempt: Generated<number>;
+  kind: 'start' | 'outcome';
+  status: JournalStatus | null;
+  port: string | null;
+  status_code: number | null;
+  duration_ms: number | null;
+  input: NullableJson<unknown>;
+  input_blob: Buffer | null;
+  output: NullableJson<unknown>;
+  output_blob: Buffer | null;
+  error: NullableJson<{ message: string; status?: number; body?: unknown }>;
+  console: NullableJson<{ level: string; text: string }[]>;
+  retry_at: NullableTimestamp;
+  at: Timestamp;
+}
+
+export interface BlobTable extends TenantColumns {
+  hash: Buffer;
+  content: string;
+  used_on: DefaultedTimestamp;
+}
+
+export interface WaitTable extends TenantColumns {
+  execution_id: string;
+  node_id: string;
+  batch: Generated<number>;
+  reason: 'retry' | 'delay' | 'webhook' | 'human_task';
+  due_at: NullableTimestamp;
+  token_hash: Buffer | null;
+  created_at: DefaultedTimestamp;
+}
+
+export interface InboxTable extends TenantColumns {
+  id: string;
+  event: string;
+  linked_account_id: string;
+  config_id: string;
+  app_slug: string | null;
+  payload: NullableJson<unknown>;
+  payload_blob: Buffer | null;
+  is_duplicate: Generated<boolean>;
+  execution_count: Generated<number>;
+  received_at: Timestamp;
+}
+
+export interface InboxKeyTable extends TenantColumns {
+  scope: string;
+  key: string;
+  expires_at: Timestamp;
+}
+
 export interface Database {
   organization: OrganizationTable;
   api_key: ApiKeyTable;
@@ -235,6 +336,13 @@ export interface Database {
   config_field: ConfigFieldTable;
   config: ConfigTable;
   config_workflow: ConfigWorkflowTable;
+  worker: WorkerTable;
+  execution: ExecutionTable;
+  journal: JournalTable;
+  blob: BlobTable;
+  wait: WaitTable;
+  inbox: InboxTable;
+  inbox_key: InboxKeyTable;
 }
 
 /** A handle for queries: the pool, or a transaction on it. */
