@@ -319,6 +319,27 @@ export const errorCatalogue = {
     (d) => `The linked account has ${d.limit} executions waiting already. Slow down and try again.`,
   ),
 
+  template_invalid: spec<{ reason: string }>(
+    400,
+    'VALIDATION_ERROR',
+    'never',
+    (d) =>
+      `${d.reason} A template is a path such as {{node.2.body.id}} or {{event.order.no || 'none'}}; move logic to a code or transform node.`,
+  ),
+  workflow_changed: spec<{ id: string; revision: number }>(
+    409,
+    'SERVER_ERROR',
+    'never',
+    (d) =>
+      `Workflow "${d.id}" was changed by somebody else: its draft is at revision ${d.revision} now. Load it again and repeat your change.`,
+  ),
+  alias_taken: spec<{ alias: string }>(
+    400,
+    'VALIDATION_ERROR',
+    'never',
+    (d) => `The alias "${d.alias}" is used by another workflow of the same app. Choose another one.`,
+  ),
+
   // Nodes and customer code
   node_failed: spec<{ reason: string }>(422, 'SERVER_ERROR', 'never', (d) => d.reason),
   code_failed: spec<{ reason: string }>(422, 'SERVER_ERROR', 'never', (d) => `The code threw: ${d.reason}`),
