@@ -20,6 +20,7 @@ const usage = `Usage: node scripts/launch.mjs <command>
   unit      the fast tests, or the test files you name
   test-db   keep a PostgreSQL for tests running and print its URL (--stop ends it)
   bench     measure
+  docs      write the pages of docs/ that are generated from code
   inlay     any other command of the product: node scripts/launch.mjs inlay --help
 `;
 
@@ -32,6 +33,7 @@ const commands = {
   },
   status: (node, args) => handOver(node, [cli, 'status', ...args]),
   inlay: (node, args) => handOver(node, [cli, ...args]),
+  docs: (node) => handOver(node, [path.join(checkout, 'packages/server/src/cli/write-docs.ts')]),
   unit: runUnit,
   async test(node) {
     await ensureUi(node);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { exclusively } from './lock.mjs';
 import { checkout, say, Stop } from './paths.mjs';
@@ -11,14 +11,22 @@ const notSources = new Set(['dist', 'node_modules', '.vite']);
 
 /** Builds the dashboard and the portal unless the built files already come from the present sources. */
 export async function ensureUi(node) {
-  if (!existsSync(path.join(ui, 'vite.config.ts')) || isFresh()) return;
+  const configs = existsSync(ui) ? readdirSync(ui).filter((name) => /^vite\..*config\.ts$/.test(name)) : [];
+  if (configs.length === 0 || isFresh()) return;
   await exclusively('build-ui', async () => {
     if (isFresh()) return;
     say('Building the dashboard and the portal...');
     const sources = sourcesHash();
     const vite = path.join(checkout, 'node_modules/vite/bin/vite.js');
-    const { code, output } = await capture(node, [vite, 'build', '--logLevel', 'warn'], { cwd: ui });
-    if (code !== 0) throw new Stop(`The user interface could not be built:\n\n${output.trim()}`);
+    const builds = await Promise.all(
+      configs.map((config) =>
+        capture(node, [vite, 'build', '--config', config, '--logLevel', 'warn'], { cwd: ui }),
+      ),
+    );
+    const failed = builds.find(({ code }) => code !== 0);
+    if (failed !== undefined)
+      throw new Stop(`The user interface could not be built:\n\n${failed.output.trim()}`);
+    mkdirSync(path.dirname(stampFile), { recursive: true });
     writeFileSync(stampFile, sources);
   });
 }
