@@ -21,7 +21,7 @@ interface ErrorSpec<Details = never> {
   readonly message: (details: Details) => string;
 }
 
-function spec<Details = undefined>(
+function spec<Details>(
   status: number,
   wire: string,
   retry: Retry,
@@ -56,6 +56,12 @@ export const errorCatalogue = {
     'VALIDATION_ERROR',
     'never',
     (d) => `The body holds the key "${d.key}", which is not accepted anywhere. Rename it.`,
+  ),
+  body_too_deep: spec<{ maxDepth: number }>(
+    400,
+    'VALIDATION_ERROR',
+    'never',
+    (d) => `The body nests deeper than ${d.maxDepth} levels. Send flatter data.`,
   ),
   body_too_large: spec<{ limitBytes: number }>(
     413,
@@ -101,7 +107,13 @@ export const errorCatalogue = {
     (d) => `${d.what} "${d.id}" already exists.`,
   ),
   wrong_state: spec<{ reason: string }>(400, 'SERVER_ERROR', 'never', (d) => d.reason),
-  internal: spec(
+  not_ready: spec<undefined>(
+    503,
+    'SERVER_ERROR',
+    'later',
+    () => 'The database does not answer. Try again shortly.',
+  ),
+  internal: spec<undefined>(
     500,
     'SERVER_ERROR',
     'later',
@@ -109,8 +121,8 @@ export const errorCatalogue = {
   ),
 
   // Credentials
-  invalid_credentials: spec(401, 'SERVER_ERROR', 'never', () => 'Invalid Credentials'),
-  invalid_token: spec(401, 'INVALID_TOKEN', 'never', () => 'Invalid token'),
+  invalid_credentials: spec<undefined>(401, 'SERVER_ERROR', 'never', () => 'Invalid Credentials'),
+  invalid_token: spec<undefined>(401, 'INVALID_TOKEN', 'never', () => 'Invalid token'),
   wrong_credential_kind: spec<{ accepted: string }>(
     403,
     'SERVER_ERROR',
@@ -119,7 +131,7 @@ export const errorCatalogue = {
   ),
 
   // Linked accounts
-  linked_account_required: spec(
+  linked_account_required: spec<undefined>(
     400,
     'INVALID_LINKED_ACCOUNT_ID',
     'never',
@@ -198,7 +210,7 @@ export const errorCatalogue = {
     'later',
     (d) => `${d.app} could not be reached: ${d.reason}.`,
   ),
-  oauth_state_invalid: spec(
+  oauth_state_invalid: spec<undefined>(
     400,
     'SERVER_ERROR',
     'never',

@@ -1,0 +1,90 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { AppError, errorCatalogue, type FieldProblem } from '#domain/errors';
+
+const httpErrorTypes: Record<number, string> = {
+  400: 'BAD_REQUEST',
+  401: 'UNAUTHORIZED',
+  403: 'FORBIDDEN',
+  404: 'NOT_FOUND',
+  405: 'METHOD_NOT_ALLOWED',
+  409: 'CONFLICT',
+  413: 'PAYLOAD_TOO_LARGE',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+  422: 'UNPROCESSABLE_ENTITY',
+  429: 'TOO_MANY_REQUESTS',
+  500: 'INTERNAL_SERVER_ERROR',
+  501: 'NOT_IMPLEMENTED',
+  502: 'EXTERNAL_API_ERROR',
+  503: 'SERVICE_UNAVAILABLE',
+};
+
+/** The one shape of every 4xx and 5xx: the union of the five that Cobalt's clients read (spec/api §2.3). */
+export interface ErrorBody {
+  status_code: number;
+  http_error_type: string;
+  error_type: string;
+  error_code: string;
+  error: string;
+  message: string;
+  request_id: string;
+  errors?: readonly FieldProblem[];
+}
+
+export function errorBody(error: AppError, requestId: string): ErrorBody {
+  const type = httpErrorTypes[error.status] ?? 'INTERNAL_SERVER_ERROR';
+  const { wire } = errorCatalogue[error.code];
+  const details: unknown = error.details;
+  const problems =
+    typeof details === 'object' && details !== null && 'problems' in details
+      ? (details.problems as readonly FieldProblem[])
+      : undefined;
+  return {
+    status_code: error.status,
+    http_error_type: type,
+    error_type: type,
+    error_code: wire,
+    error: wire,
+    message: error.message,
+    request_id: requestId,
+    ...(problems && { errors: problems }),
+  };
+}
+
+/** Answers with an error. Set as Fastify's error handler, so a thrown {@link AppError} ends here. */
+export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const known = error instanceof AppError ? error : fromFastify(error, request);
+  if (known.status >= 500) {
+    request.log.error({ err: error, code: known.code }, 'request failed');
+  }
+  if (known.code === 'rate_limited') {
+    reply.header('retry-after', String((known.details as { retryAfterSeconds: number }).retryAfterSeconds));
+  }
+  return reply
+    .code(known.status)
+    .header('x-trace-id', request.id)
+    .type('application/json; charset=utf-8')
+    .serializer(JSON.stringify)
+    .send(errorBody(known, request.id));
+}
+
+/** Fastify's own errors in our words; anything else is a fault of ours. */
+function fromFastify(error: unknown, request: FastifyRequest): AppError {
+  const cause = { cause: error };
+  switch ((error as Partial<FastifyError>).code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new AppError('body_too_large', { limitBytes: request.routeOptions.bodyLimit ?? 0 }, cause);
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new AppError('unsupported_media_type', { type: request.headers['content-type'] ?? '' }, cause);
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return new AppError('malformed_json', { reason: 'it is shorter than its content-length' }, cause);
+    case 'FST_ERR_BAD_URL':
+      return new AppError('invalid_request', { problems: [badUrl] }, cause);
+    default:
+      return new AppError('internal', undefined, cause);
+  }
+}
+
+const badUrl: FieldProblem = {
+  path: 'path',
+  message: 'is not a valid percent-encoded URL path. Write a literal % as %25',
+};

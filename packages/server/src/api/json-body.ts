@@ -1,0 +1,61 @@
+import { AppError } from '#domain/errors';
+
+/** Deeper bodies are refused: recursive code further in (templates, JSON output) must not run out of stack. */
+const maxDepth = 128;
+
+/**
+ * Parses a JSON request body. An empty body is `{}`: browser clients declare JSON and send nothing.
+ *
+ * `__proto__`, and `constructor` holding `prototype`, are refused wherever they stand, by name: a later
+ * copy of such an object would change the prototype of everything (CWE-1321).
+ *
+ * @throws malformed_json, forbidden_key, body_too_deep
+ */
+export function parseJsonBody(text: string): unknown {
+  if (text.trim() === '') return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new AppError('malformed_json', { reason: syntaxReason(cause) }, { cause });
+  }
+  refuseHostileShape(value);
+  return value;
+}
+
+/** V8 quotes a piece of the body in some messages; the position is enough and cannot hold a secret. */
+function syntaxReason(error: unknown): string {
+  const message = error instanceof Error ? error.message : 'it does not parse';
+  return message
+    .replace(/, (\.\.\.)?"[\s\S]*"(\.\.\.)? is not valid JSON$/, '')
+    .replace(/^Unexpected token '[\s\S]*?'/, 'unexpected character');
+}
+
+function refuseHostileShape(root: unknown): void {
+  const pending: { value: unknown; path: string; depth: number }[] = [{ value: root, path: '', depth: 0 }];
+  for (let item = pending.pop(); item !== undefined; item = pending.pop()) {
+    const { value, path, depth } = item;
+    if (typeof value !== 'object' || value === null) continue;
+    if (depth >= maxDepth) throw new AppError('body_too_deep', { maxDepth });
+    if (Array.isArray(value)) {
+      for (const [index, child] of value.entries()) {
+        if (typeof child === 'object')
+          pending.push({ value: child, path: `${path}[${index}]`, depth: depth + 1 });
+      }
+      continue;
+    }
+    for (const [key, child] of Object.entries(value)) {
+      const childPath = path === '' ? key : `${path}.${key}`;
+      if (key === '__proto__') throw new AppError('forbidden_key', { key: childPath });
+      if (
+        key === 'constructor' &&
+        typeof child === 'object' &&
+        child !== null &&
+        Object.hasOwn(child, 'prototype')
+      ) {
+        throw new AppError('forbidden_key', { key: `${childPath}.prototype` });
+      }
+      if (typeof child === 'object') pending.push({ value: child, path: childPath, depth: depth + 1 });
+    }
+  }
+}

@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto';
+import Fastify from 'fastify';
+import { LogController } from 'fastify';
+import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { defaultBodyLimit, type ApiApp } from '#api/app';
+import { createAuthenticator, type CredentialRule } from '#api/authenticate';
+import type { ApiDeps } from '#api/deps';
+import { sendError } from '#api/error-answer';
+import { healthRoutes } from '#api/health';
+import { parseJsonBody } from '#api/json-body';
+import { createRateLimiter } from '#api/rate-limit';
+import { allowCrossOrigin, createMethodIndex, logRequest } from '#api/transport';
+import { compileValidator } from '#api/validation';
+import { wireRoutes } from '#api/v2/index';
+import { AppError } from '#domain/errors';
+
+/**
+ * The HTTP server with every route. It does not listen: the caller does, and closes it.
+ *
+ * Order of a request: trace id and CORS, credential and rate limit (both before the body is read), body,
+ * linked account from the body, zod validation, handler.
+ */
+export async function buildApi(deps: ApiDeps): Promise<ApiApp> {
+  const app = createServer(deps);
+  guard(app, deps);
+  healthRoutes(app, deps);
+  wireRoutes(app, deps);
+  await app.ready();
+  return app;
+}
+
+/** Transport rules of the wire (spec/api §2), without routes. */
+function createServer(deps: ApiDeps): ApiApp {
+  const app = Fastify({
+    loggerInstance: deps.log,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    bodyLimit: defaultBodyLimit,
+    trustProxy: deps.config.trustProxy,
+    // Unhandled methods get 405 from us; HEAD answers like GET.
+    exposeHeadRoutes: true,
+    forceCloseConnections: 'idle',
+    // Clients add a trailing slash (`/config/`) and double the first one (base URL ending in "/").
+    routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 1024 },
+    frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
+  }).withTypeProvider<ZodTypeProvider>() as unknown as ApiApp;
+
+  app.setValidatorCompiler(compileValidator);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler(sendError);
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    /^application\/([\w.-]+\+)?json\b/i,
+    { parseAs: 'string' },
+    async (_request: unknown, text: string) => parseJsonBody(text),
+  );
+
+  const methods = createMethodIndex(app);
+  app.setNotFoundHandler((request) => {
+    const path = request.url.split('?')[0] ?? '';
+    const allowed = methods.allowed(path);
+    if (allowed.length > 0) {
+      throw new AppError('method_not_allowed', { method: request.method, allowed: allowed.join(', ') });
+    }
+    throw new AppError('route_not_found', { method: request.method, path });
+  });
+
+  app.addHook('onRequest', allowCrossOrigin);
+  app.addHook('onResponse', logRequest);
+  return app;
+}
+
+/** Deny by default: a route without a declared rule stops the start, and each rule is enforced here only. */
+function guard(app: ApiApp, deps: ApiDeps): void {
+  const authenticator = createAuthenticator(deps);
+  const takeKeyToken = createRateLimiter(deps.clock, deps.config.rateLimits.key);
+  const takeAccountToken = createRateLimiter(deps.clock, deps.config.rateLimits.linkedAccount);
+
+  app.addHook('onRoute', (route) => {
+    if (route.config?.auth === undefined) {
+      throw new Error(`Route ${String(route.method)} ${route.url} declares no config.auth`);
+    }
+  });
+
+  app.decorateRequest('caller', null);
+
+  app.addHook('onRequest', async (request) => {
+    const rule = credentialRule(request.routeOptions.config.auth, request.is404);
+    if (rule === undefined) return;
+    request.caller = await authenticator.byHeaders(request, rule);
+    if (request.routeOptions.config.rateLimit === false) return;
+    takeKeyToken(request.caller.credentialId);
+    if (request.caller.linkedAccount !== undefined) takeAccountToken(request.caller.linkedAccount.id);
+  });
+
+  app.addHook('preValidation', async (request) => {
+    // No body at all means the same as an empty one.
+    if (request.body === undefined) request.body = {};
+    const rule = credentialRule(request.routeOptions.config.auth, request.is404);
+    if (rule === undefined || request.caller === null || request.caller.linkedAccount !== undefined) return;
+    request.caller = await authenticator.byBody(request, rule, request.caller);
+    if (request.caller.linkedAccount !== undefined && request.routeOptions.config.rateLimit !== false) {
+      takeAccountToken(request.caller.linkedAccount.id);
+    }
+  });
+}
+
+function credentialRule(auth: string | undefined, is404: boolean): CredentialRule | undefined {
+  return is404 || auth === undefined || auth === 'none' || auth === 'console'
+    ? undefined
+    : (auth as CredentialRule);
+}

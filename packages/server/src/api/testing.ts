@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto';
+import { pino } from 'pino';
+import { newId } from '#domain/ids';
+import { systemClock } from '#domain/clock';
+import type { LinkedAccountRef } from '#domain/linked-account';
+import type { Tenant } from '#domain/tenant';
+import { createTestDatabase, type TestDatabase } from '#db/testing';
+import { createOrganization } from '#organizations/index';
+import { createVault } from '#vault/index';
+import type { ApiApp } from '#api/app';
+import type { ApiConfig, ApiDeps } from '#api/deps';
+import { buildApi } from '#api/server';
+
+/** One SaaS company with both keys, for tests that call routes. */
+export interface TestOrganization {
+  readonly orgId: string;
+  readonly keys: { readonly test: string; readonly production: string };
+  readonly tenant: Tenant;
+}
+
+export interface TestApi {
+  readonly app: ApiApp;
+  readonly deps: ApiDeps;
+  readonly database: TestDatabase;
+  readonly org: TestOrganization;
+  addOrganization(name: string): Promise<TestOrganization>;
+  /** A linked account of the first organisation's test environment, written straight to the table. */
+  addLinkedAccount(accountId: string, tenant?: Tenant): Promise<LinkedAccountRef>;
+  close(): Promise<void>;
+}
+
+const testConfig: ApiConfig = {
+  publicUrl: 'http://localhost:3000',
+  version: '0.0.0-test',
+  sessionTokenTtlSeconds: 86_400,
+  frameAncestors: [],
+  trustProxy: false,
+  rateLimits: { key: { perSecond: 0, burst: 0 }, linkedAccount: { perSecond: 0, burst: 0 } },
+};
+
+/** The whole HTTP server on a fresh real database; call `close` in `after`. `overrides` replaces dependencies. */
+export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<TestApi> {
+  const database = await createTestDatabase();
+  const deps: ApiDeps = {
+    config: testConfig,
+    db: database.db,
+    pool: database.pool,
+    clock: systemClock,
+    log: pino({ level: 'silent' }),
+    vault: createVault({
+      keys: [{ id: '00'.repeat(8), key: randomBytes(32) }],
+      derivationKey: randomBytes(32),
+    }),
+    ...overrides,
+  };
+
+  async function addOrganization(name: string): Promise<TestOrganization> {
+    const { orgId, keys } = await createOrganization(deps, { name });
+    return { orgId, keys, tenant: { orgId, environment: 'test' } };
+  }
+
+  const org = await addOrganization('Test Company');
+  const app = await buildApi(deps);
+  return {
+    app,
+    deps,
+    database,
+    org,
+    addOrganization,
+    async addLinkedAccount(accountId, tenant = org.tenant) {
+      const id = newId();
+      await database.db
+        .insertInto('linked_account')
+        .values({
+          id,
+          org_id: tenant.orgId,
+          environment: tenant.environment,
+          account_id: accountId,
+          name: null,
+        })
+        .execute();
+      return { id, accountId, name: null };
+    },
+    async close() {
+      await app.close();
+      await database.drop();
+    },
+  };
+}
