@@ -204,7 +204,7 @@ export const errorCatalogue = {
     'later',
     (d) => `${d.app} did not renew the access token this time. The connection is kept; try again shortly.`,
   ),
-  provider_unreachable: spec<{ app: string; reason: string }>(
+  provider_unreachable: spec<{ app: string; reason: string; wasNotSent?: boolean }>(
     502,
     'EXTERNAL_API_FAILURE',
     'later',

@@ -1,0 +1,393 @@
+import dns from 'node:dns/promises';
+import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import zlib from 'node:zlib';
+import { Agent, type Dispatcher, type FormData, request as undiciRequest } from 'undici';
+import type { Clock } from '#domain/clock';
+import { AppError } from '#domain/errors';
+import { createAddressPolicy } from '#outbound/address-policy';
+import {
+  type BudgetStore,
+  type CallBudget,
+  createCallBudgets,
+  memoryBudgetStore,
+} from '#outbound/call-budget';
+import { guardedConnector, RefusedAddress, type Resolve } from '#outbound/connector';
+import { redactedUrl } from '#outbound/redact';
+import { type Hop, redirectedTo } from '#outbound/redirect';
+import { type Effect, type Failure, nextDelayMs, parseRetryAfter } from '#outbound/retry';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What a credential adds to a request. */
+export interface CredentialPlacement {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string>>;
+}
+
+/** A secret, and the only hosts that may see it. */
+export interface BoundCredential {
+  isFor(url: URL): boolean;
+  readonly placement: CredentialPlacement;
+}
+
+export interface OutboundRequest {
+  readonly method: string;
+  readonly url: string | URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A stream can be sent once only: such a request is never resent, and a 307 or 308 ends it. */
+  readonly body?: string | Buffer | Readable | FormData;
+  /** For everything: waiting for the budget, redirects, retries. Default 30 s. */
+  readonly timeoutMs?: number;
+  /** Default 10 MiB, counted after decompression. */
+  readonly maxResponseBytes?: number;
+  /** 0 answers redirects as they are. Default 5. */
+  readonly maxRedirects?: number;
+  readonly signal?: AbortSignal;
+  readonly credential?: BoundCredential;
+  readonly budget?: CallBudget;
+  /** Default `once`: an attempt with an unknown outcome is not resent. */
+  readonly effect?: Effect;
+  /** Named in errors in place of the host. */
+  readonly app?: string;
+}
+
+export interface OutboundResponse {
+  readonly status: number;
+  /** Names in lower case; repeated ones joined by ", " (`set-cookie` too). */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  /** Where the answer came from, after redirects. */
+  readonly url: string;
+  /** What `Retry-After` asks, when present. */
+  readonly retryAfterMs?: number;
+}
+
+/** One finished attempt for the log and for metrics; it holds no query, header, body or secret. */
+export interface CallRecord {
+  readonly method: string;
+  readonly url: string;
+  readonly attempt: number;
+  readonly durationMs: number;
+  readonly status?: number;
+  readonly error?: string;
+}
+
+export interface Outbound {
+  /**
+   * Sends a request to a third party. Every status is an answer.
+   *
+   * @throws AppError `egress_forbidden`, `egress_timeout`, `egress_response_too_large`, `provider_unreachable`,
+   * `rate_limited`. An abort by the caller's signal throws that signal's reason.
+   */
+  send(request: OutboundRequest): Promise<OutboundResponse>;
+  close(): Promise<void>;
+}
+
+export interface OutboundOptions {
+  /** INLAY_EGRESS_ALLOW, see `createAddressPolicy`. */
+  readonly allow: readonly string[];
+  readonly clock: Clock;
+  readonly budgets?: BudgetStore;
+  readonly onCall?: (record: CallRecord) => void;
+  readonly resolve?: Resolve;
+  readonly userAgent?: string;
+}
+
+const defaultTimeoutMs = 30_000;
+const defaultMaxBytes = 10 * 1024 * 1024;
+const defaultMaxRedirects = 5;
+/** Longer waits asked by a provider are the caller's to plan: it gets the answer and `retryAfterMs`. */
+const longestWaitMs = 10_000;
+
+/** Errors that arise before the first byte of a request leaves. */
+const notSent = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+interface Attempt {
+  readonly request: OutboundRequest;
+  readonly url: URL;
+  readonly signal: AbortSignal;
+}
+
+/** Opens the only door to third parties. */
+export function createOutbound(options: OutboundOptions): Outbound {
+  const { clock } = options;
+  const userAgent = options.userAgent ?? 'Inlay';
+  const budgets = createCallBudgets({ store: options.budgets ?? memoryBudgetStore(clock), clock });
+  const agent = new Agent({
+    connect: guardedConnector({
+      policy: createAddressPolicy(options.allow),
+      resolve: options.resolve ?? ((hostname) => dns.lookup(hostname, { all: true, verbatim: true })),
+      clock,
+    }),
+    connections: 128,
+    // Node's own servers close idle sockets after 5 s; reusing one at that moment would lose a `once` call.
+    keepAliveTimeout: 4_000,
+    keepAliveMaxTimeout: 60_000,
+  });
+
+  async function send(request: OutboundRequest): Promise<OutboundResponse> {
+    const url = parseUrl(request.url);
+    const timeoutMs = request.timeoutMs ?? defaultTimeoutMs;
+    const untilMs = clock.now().getTime() + timeoutMs;
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(), timeoutMs);
+    const signal =
+      request.signal === undefined ? timeout.signal : AbortSignal.any([request.signal, timeout.signal]);
+    try {
+      return await sendUntilSettled({ request, url, signal }, untilMs);
+    } catch (error) {
+      if (request.signal?.aborted === true) throw request.signal.reason;
+      if (timeout.signal.aborted && !(error instanceof AppError)) {
+        throw new AppError('egress_timeout', { host: url.host, timeoutMs }, { cause: error });
+      }
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function sendUntilSettled(attempt: Attempt, untilMs: number): Promise<OutboundResponse> {
+    const { request, signal } = attempt;
+    const effect = isStream(request.body) ? 'once' : (request.effect ?? 'once');
+    for (let number = 1; ; number += 1) {
+      if (request.budget !== undefined) await budgets.take(request.budget, untilMs, signal);
+      const outcome = await observed(attempt, number);
+      if (outcome.failure === undefined) return outcome.response;
+      const { failure } = outcome;
+      if (request.budget !== undefined && failure.kind === 'status' && failure.status === 429) {
+        await budgets.pause(request.budget.key, failure.retryAfterMs ?? 1_000);
+      }
+      const delayMs = nextDelayMs(number, effect, failure, Math.random());
+      if (delayMs === undefined || delayMs > longestWaitMs || clock.now().getTime() + delayMs > untilMs) {
+        if (outcome.response !== undefined) return outcome.response;
+        throw outcome.error;
+      }
+      await sleep(delayMs, undefined, { signal });
+    }
+  }
+
+  type Outcome =
+    | { readonly response: OutboundResponse; readonly failure?: undefined }
+    | { readonly response: OutboundResponse; readonly failure: Failure }
+    | { readonly response?: undefined; readonly failure: Failure; readonly error: AppError };
+
+  async function observed(attempt: Attempt, number: number): Promise<Outcome> {
+    const startedAt = performance.now();
+    const record = (end: Pick<CallRecord, 'status' | 'error'>): void =>
+      options.onCall?.({
+        method: attempt.request.method,
+        url: redactedUrl(attempt.url),
+        attempt: number,
+        durationMs: performance.now() - startedAt,
+        ...end,
+      });
+    try {
+      const response = await followed(attempt);
+      record({ status: response.status });
+      const { status, retryAfterMs } = response;
+      const isRefusal = status === 429 || status >= 500;
+      return isRefusal ? { response, failure: { kind: 'status', status, retryAfterMs } } : { response };
+    } catch (error) {
+      const known = attempt.signal.aborted ? error : described(error, attempt);
+      record({ error: known instanceof AppError ? known.code : 'aborted' });
+      if (!(known instanceof AppError) || known.code !== 'provider_unreachable') throw known;
+      const { wasNotSent } = known.details as { wasNotSent?: boolean };
+      return { failure: { kind: 'network', wasNotSent: wasNotSent === true }, error: known };
+    }
+  }
+
+  async function followed(attempt: Attempt): Promise<OutboundResponse> {
+    const { request, url } = attempt;
+    let hop: Hop = {
+      method: request.method.toUpperCase(),
+      url,
+      headers: lowerCased(request.headers),
+      hasBody: request.body !== undefined,
+    };
+    if (request.credential !== undefined && !request.credential.isFor(url)) {
+      throw new AppError('egress_forbidden', {
+        host: url.host,
+        reason: 'the credential of this connection may not be sent there',
+      });
+    }
+    for (let left = request.maxRedirects ?? defaultMaxRedirects; ; left -= 1) {
+      const response = await oneHop(attempt, hop);
+      const next = redirectedTo(hop, response.statusCode, first(response.headers['location']));
+      if (next === undefined || left <= 0) {
+        if (next !== undefined && request.maxRedirects !== 0) {
+          await response.body.dump();
+          throw new AppError('provider_unreachable', {
+            app: request.app ?? url.host,
+            reason: 'it redirected too many times',
+          });
+        }
+        return await collected(response, hop.url, request);
+      }
+      await response.body.dump();
+      if (next.hasBody && isStream(request.body)) {
+        throw new AppError('provider_unreachable', {
+          app: request.app ?? url.host,
+          reason: 'it redirected an upload, which can be sent once only',
+        });
+      }
+      hop = { ...next, url: parseUrl(next.url) };
+    }
+  }
+
+  function oneHop(attempt: Attempt, hop: Hop): Promise<Dispatcher.ResponseData> {
+    const { request, signal } = attempt;
+    const placement = placementFor(request.credential, attempt.url, hop.url);
+    let target = hop.url;
+    if (placement?.query !== undefined) {
+      target = new URL(target);
+      for (const [name, value] of Object.entries(placement.query)) target.searchParams.set(name, value);
+    }
+    return undiciRequest(target, {
+      dispatcher: agent,
+      method: hop.method,
+      headers: { 'user-agent': userAgent, 'accept-encoding': 'gzip', ...hop.headers, ...placement?.headers },
+      body: hop.hasBody ? (request.body ?? null) : null,
+      signal,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+  }
+
+  async function collected(
+    response: Dispatcher.ResponseData,
+    url: URL,
+    request: OutboundRequest,
+  ): Promise<OutboundResponse> {
+    const limit = request.maxResponseBytes ?? defaultMaxBytes;
+    const headers: Record<string, string> = {};
+    for (const [name, value] of Object.entries(response.headers)) {
+      if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
+    }
+    const raw = await readUpTo(response.body, limit, url);
+    const body = await decoded(raw, headers['content-encoding'], limit, url);
+    if (body !== raw) delete headers['content-encoding'];
+    const retryAfterMs = parseRetryAfter(headers['retry-after'], clock.now());
+    return {
+      status: response.statusCode,
+      headers,
+      body,
+      url: url.href,
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    };
+  }
+
+  return { send, close: () => agent.close() };
+}
+
+function parseUrl(input: string | URL): URL {
+  let url: URL;
+  try {
+    url = new URL(input);
+  } catch {
+    throw new AppError('egress_forbidden', { host: '', reason: 'the address is not an absolute URL' });
+  }
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    throw new AppError('egress_forbidden', {
+      host: url.host,
+      reason: `"${url.protocol}" is not http or https`,
+    });
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new AppError('egress_forbidden', {
+      host: url.host,
+      reason: 'a URL must not hold a user name or password',
+    });
+  }
+  return url;
+}
+
+/** A credential goes to its own hosts only, on every hop anew, and never from https down to http. */
+function placementFor(
+  credential: BoundCredential | undefined,
+  start: URL,
+  here: URL,
+): CredentialPlacement | undefined {
+  if (credential === undefined || !credential.isFor(here)) return undefined;
+  return start.protocol === 'https:' && here.protocol !== 'https:' ? undefined : credential.placement;
+}
+
+function described(error: unknown, attempt: Attempt): unknown {
+  if (error instanceof AppError) return error;
+  const cause = rootOf(error);
+  if (cause instanceof RefusedAddress) {
+    return new AppError('egress_forbidden', { host: attempt.url.host, reason: cause.reason });
+  }
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+  const wasNotSent = notSent.has(code) || /CERT|SELF_SIGNED|ERR_TLS|ERR_SSL/.test(code);
+  return new AppError(
+    'provider_unreachable',
+    { app: attempt.request.app ?? attempt.url.host, reason: reasons[code] ?? code, wasNotSent },
+    { cause: error },
+  );
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'the connection was refused',
+  ECONNRESET: 'the connection was reset',
+  ENOTFOUND: 'the host name does not exist',
+  EAI_AGAIN: 'the host name could not be resolved just now',
+  UND_ERR_CONNECT_TIMEOUT: 'the connection was not accepted in time',
+  UND_ERR_SOCKET: 'the connection was closed before the answer was complete',
+};
+
+/** With several addresses Node reports an `AggregateError`; the first member says why. */
+function rootOf(error: unknown): unknown {
+  return error instanceof AggregateError && error.errors.length > 0 ? error.errors[0] : error;
+}
+
+async function readUpTo(body: AsyncIterable<Buffer>, limit: number, url: URL): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    // Leaving the loop destroys the stream, and with it the socket.
+    if (size > limit) throw new AppError('egress_response_too_large', { host: url.host, limitBytes: limit });
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks, size);
+}
+
+const decoders: Readonly<Record<string, (raw: Buffer, options: zlib.ZlibOptions) => Promise<Buffer>>> = {
+  gzip: promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip),
+  'x-gzip': promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip),
+  deflate: promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.inflate),
+};
+
+async function decoded(raw: Buffer, encoding: string | undefined, limit: number, url: URL): Promise<Buffer> {
+  const decode = encoding === undefined ? undefined : decoders[encoding.toLowerCase()];
+  if (decode === undefined || raw.length === 0) return raw;
+  try {
+    return await decode(raw, { maxOutputLength: limit });
+  } catch (error) {
+    if (error instanceof RangeError) {
+      throw new AppError('egress_response_too_large', { host: url.host, limitBytes: limit });
+    }
+    throw error;
+  }
+}
+
+function lowerCased(headers: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
+  );
+}
+
+function first(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
+function isStream(body: OutboundRequest['body']): boolean {
+  return typeof body === 'object' && 'pipe' in body && typeof body.pipe === 'function';
+}
