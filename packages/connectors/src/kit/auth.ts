@@ -69,7 +69,10 @@ export interface TokenShape {
   readonly format: 'json' | 'form';
 }
 
-/** A parameter's fixed value, a template with `{variables}`, or null to leave a standard parameter out. */
+/**
+ * Extra parameters: a fixed value, a template (`{client_id}`, `{redirect_uri}`, and whatever meta and vars hold, put in
+ * raw since the server encodes the request), or null to leave a standard parameter out.
+ */
 export type Parameters = Readonly<Record<string, string | null>>;
 
 /** A later step that must succeed before the connection counts, e.g. asking which site the token is for. */

@@ -44,7 +44,8 @@ export interface Connector {
   readonly name: string;
   readonly description: string;
   readonly categories: readonly string[];
-  readonly apiDocs: string;
+  /** The provider's API reference. */
+  readonly apiDocs: UrlTemplate;
   /** Values an operator supplies because they differ by installation. */
   readonly vars: Fields;
   readonly baseUrl: UrlTemplate;

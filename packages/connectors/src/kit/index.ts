@@ -29,7 +29,7 @@ export {
   requestUrl,
 } from '#kit/connector';
 export { type Choice, field, type Field, type Fields, type FieldType, type Input } from '#kit/field';
-export { at, compact, isRecord, type Json, type JsonObject, type Values } from '#kit/json';
+export { at, compact, isRecord, type Json, type JsonObject, parseJson, type Values } from '#kit/json';
 export { options, type Options } from '#kit/options';
 export type { Pages } from '#kit/paging';
 export {
@@ -50,6 +50,7 @@ export {
   put,
   text,
 } from '#kit/request';
+export { isEqualText, readRs256, refuseStandardWebhook, sha256Hex } from '#kit/signature';
 export {
   bodyObject,
   type Duration,

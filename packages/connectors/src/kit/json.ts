@@ -13,6 +13,27 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/**
+ * Parses JSON; whole numbers too large for a JavaScript number become text, so that a 20-digit id survives.
+ *
+ * @throws SyntaxError
+ */
+export function parseJson(text: string): unknown {
+  // The reviver makes parsing several times slower: only documents that can hold such a number pay for it.
+  if (!/\d{16}/.test(text)) return JSON.parse(text) as unknown;
+  return (JSON.parse as SourceParse)(text, (_key, value, context) =>
+    typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)
+      ? context.source
+      : value,
+  );
+}
+
+/** ECMAScript 2026 JSON.parse source text access, not in TypeScript's library yet. */
+type SourceParse = (
+  text: string,
+  reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown,
+) => unknown;
+
 /** The value at a dotted path (`records.cursor`); undefined when any step is missing. Own properties only. */
 export function at(value: unknown, path: string): unknown {
   let here: unknown = value;

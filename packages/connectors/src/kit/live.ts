@@ -14,6 +14,7 @@ import {
   type WebhookEvent,
   type WebhookRequest,
 } from '#kit/trigger';
+import { urlOf } from '#kit/url';
 
 /**
  * What a live list offers now, sorted by name as people look for it.
@@ -210,15 +211,15 @@ export function actionSchema(connector: Connector, actionId: string): FieldDescr
   return describeFields(connector, fieldsOf(findAction(connector, actionId)));
 }
 
-/** Everything a catalogue shows, as plain data. */
-export function describe(connector: Connector): ConnectorDescription {
+/** Everything a catalogue shows, as plain data. `vars` are this installation's, for addresses that need them. */
+export function describe(connector: Connector, vars: Values = {}): ConnectorDescription {
   const { oauth2, keybased } = connector.auth;
   return {
     slug: connector.slug,
     name: connector.name,
     description: connector.description,
     categories: connector.categories,
-    apiDocs: connector.apiDocs,
+    apiDocs: docsUrl(connector, vars),
     vars: describeFields(connector, connector.vars),
     auth: {
       ...(oauth2 !== undefined && {
@@ -248,6 +249,15 @@ export function describe(connector: Connector): ConnectorDescription {
   };
 }
 
+function docsUrl(connector: Connector, vars: Values): string {
+  try {
+    return urlOf(connector.apiDocs, { meta: {}, vars });
+  } catch (error) {
+    if (error instanceof InputError) return '';
+    throw error;
+  }
+}
+
 interface Described {
   readonly id: string;
   readonly label: string;
@@ -260,6 +270,7 @@ export interface ConnectorDescription {
   readonly name: string;
   readonly description: string;
   readonly categories: readonly string[];
+  /** Empty while a variable it needs is not set. */
   readonly apiDocs: string;
   readonly vars: readonly FieldDescription[];
   readonly auth: {

@@ -38,7 +38,7 @@ export interface ApiResponse {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Parsed when the provider sent JSON, text otherwise, null when empty. */
+  /** Parsed with the kit's `parseJson` when the provider sent JSON (long ids stay exact), text otherwise, null when empty. */
   readonly body: unknown;
 }
 
