@@ -1,7 +1,9 @@
 /** The catalogue: every connector this build ships. */
+import { acmeCrm } from '#acme-crm/acme-crm';
+import { gong } from '#gong/gong';
 import type { Connector } from '#kit/index';
 
-const catalogue: readonly Connector[] = [];
+const catalogue: readonly Connector[] = [acmeCrm, gong];
 
 /** Every connector by slug. */
 export const connectors: ReadonlyMap<string, Connector> = new Map(
