@@ -6,22 +6,20 @@ import type { Vault } from '#vault/index';
 
 /** The settings that HTTP needs; `#config` provides them. */
 export interface ApiConfig {
-  /** Where browsers and clients reach us, without a trailing slash: callback URLs and portal links start with it. */
+  /** The origin under which browsers and clients reach us: callback URLs and portal links start with it. */
   readonly publicUrl: string;
   readonly version: string;
+  /** Origins whose pages may call the wire; `*` is any. */
+  readonly allowedOrigins: readonly string[];
   /** Life of a session token; Cobalt's documents say 24 h. */
-  readonly sessionTokenTtlSeconds: number;
+  readonly sessionTokenHours: number;
   /** Origins that may show the portal in a frame, for the CSP; none by default. */
   readonly frameAncestors: readonly string[];
-  /** Whether `X-Forwarded-For` of the proxy in front is believed. */
-  readonly trustProxy: boolean;
-  /** Token buckets per API key and per linked account; `perSecond: 0` turns one off. */
-  readonly rateLimits: { readonly key: RateLimit; readonly linkedAccount: RateLimit };
-}
-
-export interface RateLimit {
-  readonly perSecond: number;
-  readonly burst: number;
+  /** Addresses of proxies whose `X-Forwarded-For` is believed. */
+  readonly trustProxy: readonly string[];
+  /** Requests a minute of one credential, and of one linked account; 0 is no limit. */
+  readonly rateLimitPerMinute: number;
+  readonly accountRateLimitPerMinute: number;
 }
 
 /** What the HTTP layer is built from. Each feature's part is named by that feature. */

@@ -79,10 +79,16 @@ function fromFastify(error: unknown, request: FastifyRequest): AppError {
       return new AppError('malformed_json', { reason: 'it is shorter than its content-length' }, cause);
     case 'FST_ERR_BAD_URL':
       return new AppError('invalid_request', { problems: [badUrl] }, cause);
+    case postgresCharacterError:
+      return new AppError('invalid_request', { problems: [{ path: '', message: nulMessage }] }, cause);
     default:
       return new AppError('internal', undefined, cause);
   }
 }
+
+/** character_not_in_repertoire: a `%00` of the path or the query reached a query. */
+const postgresCharacterError = '22021';
+const nulMessage = 'The path or the query holds a NUL character (%00). No id or name has one.';
 
 const badUrl: FieldProblem = {
   path: 'path',

@@ -19,7 +19,7 @@ export function parseJsonBody(text: string): unknown {
   } catch (cause) {
     throw new AppError('malformed_json', { reason: syntaxReason(cause) }, { cause });
   }
-  refuseHostileShape(value);
+  refuseHostileShape(value, unstorable.test(text));
   return value;
 }
 
@@ -31,10 +31,16 @@ function syntaxReason(error: unknown): string {
     .replace(/^Unexpected token '[\s\S]*?'/, 'unexpected character');
 }
 
-function refuseHostileShape(root: unknown): void {
+/** Escapes of NUL and of surrogates: a body without any is not searched for texts that PostgreSQL refuses. */
+const unstorable = /\\u(0000|d[89a-f])/i;
+
+function refuseHostileShape(root: unknown, isTextChecked: boolean): void {
   const pending: { value: unknown; path: string; depth: number }[] = [{ value: root, path: '', depth: 0 }];
+  const isWalked = (value: unknown) =>
+    typeof value === 'object' || (isTextChecked && typeof value === 'string');
   for (let item = pending.pop(); item !== undefined; item = pending.pop()) {
     const { value, path, depth } = item;
+    if (typeof value === 'string') refuseUnstorableText(value, path);
     if (typeof value !== 'object' || value === null) continue;
     if (depth >= maxDepth) throw new AppError('body_too_deep', { maxDepth });
     if (Array.isArray(value)) {
@@ -55,7 +61,14 @@ function refuseHostileShape(root: unknown): void {
       ) {
         throw new AppError('forbidden_key', { key: `${childPath}.prototype` });
       }
-      if (typeof child === 'object') pending.push({ value: child, path: childPath, depth: depth + 1 });
+      if (isWalked(child)) pending.push({ value: child, path: childPath, depth: depth + 1 });
     }
   }
+}
+
+/** PostgreSQL stores neither NUL nor half a surrogate pair, in text or in jsonb. */
+function refuseUnstorableText(text: string, path: string): void {
+  if (!text.includes('\0') && text.isWellFormed()) return;
+  const message = 'holds a NUL character or half of a surrogate pair, which cannot be stored';
+  throw new AppError('invalid_request', { problems: [{ path: path.replaceAll('\0', ''), message }] });
 }

@@ -1,6 +1,10 @@
 import type { Clock } from '#domain/clock';
 import { AppError } from '#domain/errors';
-import type { RateLimit } from '#api/deps';
+
+interface RateLimit {
+  readonly perSecond: number;
+  readonly burst: number;
+}
 
 interface Bucket {
   tokens: number;
@@ -14,10 +18,13 @@ const maxBuckets = 50_000;
  * A token bucket a name, in this process: a limit against one noisy caller, not a quota. With several
  * processes each gives its own share.
  *
+ * @param perMinute - 0 is no limit
  * @returns a function that takes one token or throws `rate_limited` with the wait until the next one
  */
-export function createRateLimiter(clock: Clock, limit: RateLimit): (name: string) => void {
-  if (limit.perSecond <= 0) return () => undefined;
+export function createRateLimiter(clock: Clock, perMinute: number): (name: string) => void {
+  if (perMinute <= 0) return () => undefined;
+  // Ten seconds' worth at once: pages load in bursts.
+  const limit = { perSecond: perMinute / 60, burst: Math.max(5, Math.ceil(perMinute / 6)) };
   const buckets = new Map<string, Bucket>();
 
   return (name) => {

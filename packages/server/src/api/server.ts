@@ -9,7 +9,7 @@ import { sendError } from '#api/error-answer';
 import { healthRoutes } from '#api/health';
 import { parseJsonBody } from '#api/json-body';
 import { createRateLimiter } from '#api/rate-limit';
-import { allowCrossOrigin, createMethodIndex, logRequest } from '#api/transport';
+import { createMethodIndex, crossOriginRules, logRequest } from '#api/transport';
 import { compileValidator } from '#api/validation';
 import { wireRoutes } from '#api/v2/index';
 import { AppError } from '#domain/errors';
@@ -36,7 +36,7 @@ function createServer(deps: ApiDeps): ApiApp {
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     bodyLimit: defaultBodyLimit,
-    trustProxy: deps.config.trustProxy,
+    trustProxy: deps.config.trustProxy.length > 0 && [...deps.config.trustProxy],
     // Unhandled methods get 405 from us; HEAD answers like GET.
     exposeHeadRoutes: true,
     forceCloseConnections: 'idle',
@@ -66,7 +66,7 @@ function createServer(deps: ApiDeps): ApiApp {
     throw new AppError('route_not_found', { method: request.method, path });
   });
 
-  app.addHook('onRequest', allowCrossOrigin);
+  app.addHook('onRequest', crossOriginRules(deps.config.allowedOrigins));
   app.addHook('onResponse', logRequest);
   return app;
 }
@@ -74,8 +74,8 @@ function createServer(deps: ApiDeps): ApiApp {
 /** Deny by default: a route without a declared rule stops the start, and each rule is enforced here only. */
 function guard(app: ApiApp, deps: ApiDeps): void {
   const authenticator = createAuthenticator(deps);
-  const takeKeyToken = createRateLimiter(deps.clock, deps.config.rateLimits.key);
-  const takeAccountToken = createRateLimiter(deps.clock, deps.config.rateLimits.linkedAccount);
+  const takeKeyToken = createRateLimiter(deps.clock, deps.config.rateLimitPerMinute);
+  const takeAccountToken = createRateLimiter(deps.clock, deps.config.accountRateLimitPerMinute);
 
   app.addHook('onRoute', (route) => {
     if (route.config?.auth === undefined) {

@@ -32,17 +32,20 @@ export interface TestApi {
 const testConfig: ApiConfig = {
   publicUrl: 'http://localhost:3000',
   version: '0.0.0-test',
-  sessionTokenTtlSeconds: 86_400,
+  allowedOrigins: ['*'],
+  sessionTokenHours: 24,
   frameAncestors: [],
-  trustProxy: false,
-  rateLimits: { key: { perSecond: 0, burst: 0 }, linkedAccount: { perSecond: 0, burst: 0 } },
+  trustProxy: [],
+  rateLimitPerMinute: 0,
+  accountRateLimitPerMinute: 0,
 };
 
 /** The whole HTTP server on a fresh real database; call `close` in `after`. `overrides` replaces dependencies. */
-export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<TestApi> {
+export async function createTestApi(
+  overrides: Partial<Omit<ApiDeps, 'config'>> & { config?: Partial<ApiConfig> } = {},
+): Promise<TestApi> {
   const database = await createTestDatabase();
   const deps: ApiDeps = {
-    config: testConfig,
     db: database.db,
     pool: database.pool,
     clock: systemClock,
@@ -52,6 +55,7 @@ export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<T
       derivationKey: randomBytes(32),
     }),
     ...overrides,
+    config: { ...testConfig, ...overrides.config },
   };
 
   async function addOrganization(name: string): Promise<TestOrganization> {

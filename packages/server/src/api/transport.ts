@@ -23,28 +23,36 @@ const allowedHeaders = [
 const sameOriginOnly = /^\/+api\/+(admin|portal)(\/|$|\?)/;
 
 /**
- * CORS for Cobalt's wire: any origin, since callers carry a token and never a cookie. A preflight is
- * answered here, before any credential is asked for.
+ * CORS for Cobalt's wire: any origin unless the operator named some, since callers carry a token and never a
+ * cookie. A preflight is answered here, before any credential is asked for.
  */
-export function allowCrossOrigin(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
-  reply.header('x-trace-id', request.id);
-  if (!/^\/+api(\/|$)/.test(request.url) || sameOriginOnly.test(request.url)) {
-    done();
-    return;
-  }
-  reply
-    .header('access-control-allow-origin', '*')
-    .header('access-control-expose-headers', 'x-trace-id, retry-after');
-  if (request.method === 'OPTIONS') {
+export function crossOriginRules(allowedOrigins: readonly string[]) {
+  const isAnyAllowed = allowedOrigins.includes('*');
+
+  return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+    reply.header('x-trace-id', request.id);
+    if (!/^\/+api(\/|$)/.test(request.url) || sameOriginOnly.test(request.url)) {
+      done();
+      return;
+    }
+    const { origin } = request.headers;
+    if (isAnyAllowed) reply.header('access-control-allow-origin', '*');
+    else reply.header('vary', 'origin');
+    if (!isAnyAllowed && origin !== undefined && allowedOrigins.includes(origin)) {
+      reply.header('access-control-allow-origin', origin);
+    }
+    reply.header('access-control-expose-headers', 'x-trace-id, retry-after');
+    if (request.method !== 'OPTIONS') {
+      done();
+      return;
+    }
     reply
       .code(204)
       .header('access-control-allow-methods', 'GET, POST, PUT, PATCH, DELETE, OPTIONS')
       .header('access-control-allow-headers', preflightHeaders(request))
       .header('access-control-max-age', '7200')
       .send();
-    return;
-  }
-  done();
+  };
 }
 
 /** Ours plus what was asked for: tracing tools of the page add headers of their own to every call. */

@@ -130,3 +130,22 @@ export async function findHostedProperties(
     .executeTakeFirst();
   return row?.hosted_properties ?? undefined;
 }
+
+/** A living token by its id, with whose it is. */
+export function findSessionTokenRow(
+  db: Db,
+  tenant: Tenant,
+  jti: string,
+  now: Date,
+): Promise<(SessionTokenRow & { account_id: string; name: string | null }) | undefined> {
+  return db
+    .selectFrom('session_token')
+    .innerJoin('linked_account', 'linked_account.id', 'session_token.linked_account_id')
+    .select(['jti', 'issued_at', 'expires_at', 'account_id', 'name'])
+    .where('session_token.org_id', '=', tenant.orgId)
+    .where('session_token.environment', '=', tenant.environment)
+    .where('jti', '=', jti)
+    .where('revoked_at', 'is', null)
+    .where('expires_at', '>', now)
+    .executeTakeFirst();
+}

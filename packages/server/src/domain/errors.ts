@@ -158,6 +158,26 @@ export const errorCatalogue = {
     (d) => `Linked account with id ${d.id} already exists in the ${d.environment} environment`,
   ),
 
+  duplicate_key_name: spec<{ kind: 'Auth' | 'Udf' }>(
+    400,
+    'VALIDATION_ERROR',
+    'never',
+    (d) => `Duplicate ${d.kind} key_name not allowed`,
+  ),
+  connect_link_invalid: spec<undefined>(
+    404,
+    'RESOURCE_NOT_FOUND',
+    'never',
+    () => 'This link is unknown or its time is over. Ask for a new one.',
+  ),
+  connect_link_taken: spec<undefined>(
+    403,
+    'SERVER_ERROR',
+    'never',
+    () =>
+      'This link was opened in another browser already, and works only there. Ask for a new one to use this browser.',
+  ),
+
   // Apps and connections
   app_not_found: spec<{ slug: string; orgId: string }>(
     404,
