@@ -92,4 +92,6 @@ test('a form sent by another site is refused', async (t) => {
   });
   assert.equal(response.status, 403);
   assert.equal(response.headers.get('set-cookie'), null);
+  // Under no-referrer a browser would send "Origin: null" with our own forms too.
+  assert.equal(response.headers.get('referrer-policy'), 'same-origin');
 });

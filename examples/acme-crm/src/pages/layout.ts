@@ -24,7 +24,8 @@ export function pageHeaders(formTargets = "'self'"): Record<string, string> {
     'content-security-policy':
       `default-src 'none'; style-src 'self'; img-src 'self'; form-action ${formTargets}; ` +
       `base-uri 'none'; frame-ancestors 'none'`,
-    'referrer-policy': 'no-referrer',
+    // Not `no-referrer`: with it browsers send `Origin: null` with our own forms, and we refuse those.
+    'referrer-policy': 'same-origin',
     'x-content-type-options': 'nosniff',
     'cache-control': 'no-store',
   };
