@@ -28,7 +28,7 @@ function setting<T extends z.ZodType>(
   return { schema, fallback, example, help };
 }
 
-const port = z.coerce.number('is not a number').int().min(0).max(65_535);
+const port = z.coerce.number('is not a number').int().min(1).max(65_535);
 const count = (from: number, to: number) => z.coerce.number('is not a number').int().min(from).max(to);
 const list = z.string().transform((text) =>
   text
@@ -129,7 +129,19 @@ const table = {
     count(0, 10_000_000).default(0),
     '0',
     '6000',
-    'The largest number of API requests of one organisation in a minute; 0 is no limit.',
+    'The largest number of requests of one credential in a minute, in each process; 0 is no limit.',
+  ),
+  INLAY_ACCOUNT_RATE_LIMIT: setting(
+    count(0, 10_000_000).default(0),
+    '0',
+    '1200',
+    'The same for one linked account.',
+  ),
+  INLAY_FRAME_ANCESTORS: setting(
+    list.pipe(z.array(webUrl)).default([]),
+    'none',
+    'https://app.example.com',
+    'Origins, separated by commas, whose pages may show the Connect portal in a frame.',
   ),
   INLAY_WORKER_CONCURRENCY: setting(
     count(1, 10_000).default(100),
@@ -191,8 +203,11 @@ export interface Config {
   readonly egressAllow: readonly string[];
   readonly sessionTokenHours: number;
   readonly syncTimeoutMs: number;
-  /** per organisation and minute; 0 is no limit */
+  /** requests of one credential, and of one linked account; 0 is no limit */
   readonly rateLimitPerMinute: number;
+  readonly accountRateLimitPerMinute: number;
+  /** origins that may frame the portal */
+  readonly frameAncestors: readonly string[];
   readonly workerConcurrency: number;
   readonly sandboxProcesses: number;
   readonly trustProxy: readonly string[];
@@ -260,6 +275,8 @@ function shape(values: Values, demo: boolean, appCredentials: Config['appCredent
     sessionTokenHours: values.INLAY_SESSION_TOKEN_HOURS,
     syncTimeoutMs: values.INLAY_SYNC_TIMEOUT_S * 1000,
     rateLimitPerMinute: values.INLAY_RATE_LIMIT,
+    accountRateLimitPerMinute: values.INLAY_ACCOUNT_RATE_LIMIT,
+    frameAncestors: values.INLAY_FRAME_ANCESTORS.map((origin) => new URL(origin).origin),
     workerConcurrency: values.INLAY_WORKER_CONCURRENCY,
     sandboxProcesses: values.INLAY_SANDBOX_PROCESSES,
     trustProxy: values.INLAY_TRUST_PROXY,

@@ -33,6 +33,50 @@ CREATE OR REPLACE FUNCTION public.inlay_id_floor(at timestamp with time zone)
 RETURN (lpad(to_hex((floor((EXTRACT(epoch FROM at) * (1000)::numeric)))::bigint), 12, '0'::text) || '000000000000'::text)
 
 
+function inlay_lease_calls(text,bigint,integer,integer)
+CREATE OR REPLACE FUNCTION public.inlay_lease_calls(p_key text, p_window_ms bigint, p_limit integer, p_wanted integer)
+ RETURNS TABLE(granted integer, retry_in_ms integer)
+ LANGUAGE plpgsql
+AS $function$
+declare
+  r call_budget;
+  now_ms bigint;
+  start_ms bigint;
+  grant_calls integer;
+begin
+  insert into call_budget values (p_key, p_window_ms, 0, 0, 0) on conflict do nothing;
+  select * into r from call_budget where budget_key = p_key and window_ms = p_window_ms for update;
+  -- Read after the lock: time passed while we waited for it.
+  now_ms := floor(extract(epoch from clock_timestamp()) * 1000);
+  if r.paused_until > clock_timestamp() then
+    return query select 0, ceil(extract(epoch from r.paused_until - clock_timestamp()) * 1000)::integer;
+    return;
+  end if;
+  start_ms := now_ms - now_ms % p_window_ms;
+  if r.window_start_ms < start_ms - p_window_ms then
+    r.used := 0;
+    r.used_before := 0;
+  elsif r.window_start_ms < start_ms then
+    r.used_before := r.used;
+    r.used := 0;
+  end if;
+  grant_calls := greatest(0, least(p_wanted,
+    floor(p_limit - r.used - r.used_before * (1 - (now_ms - start_ms)::double precision / p_window_ms))::integer));
+  r.used := r.used + grant_calls;
+  update call_budget set window_start_ms = start_ms, used = r.used, used_before = r.used_before
+    where budget_key = p_key and window_ms = p_window_ms;
+  if grant_calls > 0 then
+    return query select grant_calls, 0;
+  elsif r.used <= p_limit - 1 and r.used_before > 0 then
+    return query select 0, greatest(1, ceil(p_window_ms * (1 - (p_limit - r.used - 1)::double precision / r.used_before)
+      - (now_ms - start_ms)))::integer;
+  else
+    return query select 0, ceil(p_window_ms - (now_ms - start_ms)
+      + p_window_ms * greatest(0, 1 - (p_limit - 1)::double precision / greatest(r.used, 1)))::integer;
+  end if;
+end $function$
+
+
 function inlay_make_partitions(timestamp with time zone,integer)
 CREATE OR REPLACE FUNCTION public.inlay_make_partitions(first_day timestamp with time zone, weeks integer)
  RETURNS void
@@ -111,6 +155,15 @@ table blob
   INDEX blob_used_on_idx ON public.blob USING btree (used_on)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table call_budget
+  budget_key text not null
+  window_ms bigint not null
+  window_start_ms bigint not null
+  used integer not null
+  used_before integer not null
+  paused_until timestamp with time zone
+  call_budget_pkey: PRIMARY KEY (budget_key, window_ms)
 
 table config
   id text not null

@@ -14,6 +14,8 @@ export interface EmbeddedPostgres {
   /** Starts it again if it died. @returns true when it had */
   revive(): Promise<boolean>;
   stop(): Promise<void>;
+  /** Stops it, unless another program is connected: that one may rely on it. */
+  stopUnlessUsed(): Promise<void>;
 }
 
 export interface EmbeddedOptions extends ServerOptions {
@@ -39,14 +41,39 @@ export async function openEmbeddedPostgres(
   return {
     url: socketUrl(socketDirectory, role, database),
     wasRunning,
-    revive: () =>
-      withFileLock(lockFile(home), async () => {
-        if ((await findServer(cluster.dataDirectory)) !== undefined) return false;
-        await startServer(cluster, options);
-        return true;
-      }),
+    async revive() {
+      if ((await findServer(cluster.dataDirectory)) !== undefined) return false;
+      return withFileLock(lockFile(home), async () => {
+        const { wasRunning } = await startServer(cluster, options);
+        return !wasRunning;
+      });
+    },
     stop: () => withFileLock(lockFile(home), () => stopServer(cluster)),
+    stopUnlessUsed: () =>
+      withFileLock(lockFile(home), async () => {
+        if (await hasClients(socketDirectory)) return;
+        await stopServer(cluster);
+      }),
   };
+}
+
+/** Whether anybody but the caller is connected. A server that cannot be asked has none. */
+async function hasClients(socketDirectory: string): Promise<boolean> {
+  const client = new Client({ connectionString: socketUrl(socketDirectory, 'postgres', 'postgres') });
+  try {
+    await client.connect();
+    const { rowCount } = await client.query(
+      `select from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`,
+    );
+    return rowCount !== 0;
+  } catch (error) {
+    const { code } = error as { code?: string };
+    const cannotConnectNow = '57P03';
+    if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === cannotConnectNow) return false;
+    throw error;
+  } finally {
+    await client.end().catch(() => undefined); // it may never have connected
+  }
 }
 
 /** One process at a time makes, starts or stops the server of a folder. */

@@ -1,0 +1,146 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import pino, { type Logger } from 'pino';
+import { buildApi } from '#api/server';
+import { startAcmeCrm, type AcmeCrm } from '#boot/acme-crm';
+import { openDatabase, type OpenDatabase } from '#boot/database';
+import { claimDataFolder, type RunState } from '#boot/instance';
+import { assertPortFree, explainListenError } from '#boot/port';
+import type { Config } from '#config';
+import { migrate } from '#db/migrate';
+import { createDb, createPool } from '#db/pool';
+import { systemClock } from '#domain/clock';
+import { openVault } from '#vault/index';
+
+/** A running Inlay. */
+export interface Inlay {
+  readonly state: RunState;
+  /** Finishes what is under way, then ends everything that was started. */
+  stop(): Promise<void>;
+}
+
+export const version = readVersion();
+
+/**
+ * The composition root: builds every part from the settings, in the order in which they need each other, and
+ * listens. What was opened is closed again in the reverse order, also when a later step fails.
+ */
+export async function startInlay(config: Config, log: Logger = createLogger(config)): Promise<Inlay> {
+  const opened = new AsyncDisposableStack();
+  try {
+    const state = await open(config, log, opened);
+    return { state, stop: () => opened.disposeAsync() };
+  } catch (error) {
+    await opened.disposeAsync();
+    throw error;
+  }
+}
+
+async function open(config: Config, log: Logger, opened: AsyncDisposableStack): Promise<RunState> {
+  const hasApi = config.role !== 'worker';
+  const hasDemo = hasApi && config.demo;
+  const instance = await claimDataFolder(config.dataDir, !hasApi);
+  opened.defer(() => instance.release());
+  if (hasApi) await assertPortFree(config.host, config.port, 'INLAY_PORT');
+  if (hasDemo) await assertPortFree('localhost', config.acmePort, 'INLAY_ACME_PORT');
+
+  const [vault, database] = await Promise.all([openVault(config), openDatabaseFor(config, log)]);
+  opened.defer(() => database.close());
+  const pool = createPool({
+    url: database.url,
+    max: config.databasePoolSize,
+    onIdleError: (error) => log.warn({ err: error }, 'an idle database connection broke'),
+  });
+  opened.defer(() => pool.end());
+  await migrate(pool);
+
+  const deps = { config: { ...config, version }, db: createDb(pool), pool, clock: systemClock, log, vault };
+
+  const acmeCrm = hasDemo ? await startDemo(config, log, vault) : undefined;
+  if (acmeCrm !== undefined) opened.defer(() => acmeCrm.stop());
+
+  if (hasApi) {
+    const api = await buildApi(deps);
+    opened.defer(() => api.close());
+    await api.listen({ host: config.host, port: config.port }).catch((error: NodeJS.ErrnoException) => {
+      throw explainListenError(error, config.host, config.port, 'INLAY_PORT');
+    });
+  }
+
+  const state = describe(config, database, acmeCrm);
+  await instance.publish(state);
+  return state;
+}
+
+async function openDatabaseFor(config: Config, log: Logger): Promise<OpenDatabase> {
+  const database = await openDatabase(config, () =>
+    log.warn('the embedded PostgreSQL had ended and was started again'),
+  );
+  if (database.bypassesRowSecurity) {
+    log.warn(
+      'the role of DATABASE_URL is a superuser, so row-level security does not bind it; give Inlay a role of its own',
+    );
+  }
+  return database;
+}
+
+async function startDemo(
+  config: Config,
+  log: Logger,
+  vault: Awaited<ReturnType<typeof openVault>>,
+): Promise<AcmeCrm> {
+  return startAcmeCrm({
+    port: config.acmePort,
+    dataDir: path.join(config.dataDir, 'acme-crm'),
+    client: {
+      id: 'inlay-demo',
+      // Derived, so that it is the same at every start and stands nowhere.
+      secret: vault.deriveKey('acme-crm oauth client').toString('base64url'),
+      redirectUri: `${config.publicUrl}/api/v1/acme-crm/callback`,
+    },
+    log,
+  });
+}
+
+function describe(config: Config, database: OpenDatabase, acmeCrm: AcmeCrm | undefined): RunState {
+  return {
+    pid: process.pid,
+    version,
+    role: config.role,
+    startedAt: systemClock.now().toISOString(),
+    listening: `http://${localAddress(config.host)}:${config.port}`,
+    api: config.publicUrl,
+    dashboard: config.publicUrl,
+    portal: `${config.publicUrl}/connect`,
+    reference: `${config.publicUrl}/reference`,
+    acmeCrm: acmeCrm?.url ?? null,
+    database: database.kind,
+    owner: null,
+    keys: null,
+    demo: null,
+  };
+}
+
+/** The address under which this machine itself reaches us. */
+function localAddress(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/** Lines go to stderr, so that stdout holds only what `start` says to its user. */
+export function createLogger(config: Pick<Config, 'logLevel'>): Logger {
+  return pino(
+    {
+      level: config.logLevel,
+      base: null,
+      redact: ['*.authorization', '*.cookie', '*["x-api-key"]', '*.password', '*.secret', '*.token'],
+    },
+    pino.destination({ fd: 2, sync: false }),
+  );
+}
+
+function readVersion(): string {
+  const manifest = readFileSync(path.resolve(import.meta.dirname, '../package.json'), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
