@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { allow, api, callback, runningCrm, tokenRequest } from './acme-fixture.ts';
+import {
+  allow,
+  api,
+  callback,
+  connect,
+  formAction,
+  refresh,
+  runningCrm,
+  tokenRequest,
+} from './acme-fixture.ts';
 import { type HttpBrowser, httpBrowser } from './http-browser.ts';
 import { demoApiKey } from './seed.ts';
 import type { AcmeCrm } from './server.ts';
@@ -81,6 +90,22 @@ test('an API key made in the settings works until it is deleted', async (t) => {
   const after = await browser.post(`${crm.url}/app/settings/keys/${id}/delete`);
   assert.doesNotMatch(after.text, /Script/);
   assert.equal((await api(crm, 'GET', '/contacts', { key })).status, 401);
+});
+
+test('a person sees the apps they connected and ends the access of one', async (t) => {
+  const crm = await runningCrm(t);
+  const browser = await signedIn(crm);
+  const tokens = await connect(crm, { browser });
+  const page = await browser.get(`${crm.url}/app/settings`);
+  assert.match(page.text, /aria-label="Disconnect Test App"/);
+  const action = formAction(page, '/disconnect');
+  const grace = await signedIn(crm, 'grace@cobol.example');
+  await grace.post(action);
+  assert.equal((await refresh(crm, tokens.refresh_token)).status, 200);
+
+  const after = await browser.post(action);
+  assert.match(after.text, /You have not connected any app/);
+  assert.equal((await api(crm, 'GET', '/contacts', { token: tokens.access_token })).status, 401);
 });
 
 test('a form sent by another site is refused', async (t) => {

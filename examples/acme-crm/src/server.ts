@@ -80,7 +80,7 @@ export async function startAcmeCrm(options: AcmeCrmOptions = {}): Promise<AcmeCr
   });
   app.register(async (pages) => {
     takeForms(pages);
-    pages.register(async (inner) => crmPages(inner, deps));
+    pages.register(async (inner) => crmPages(inner, { ...deps, publicUrl: url }));
     pages.register(async (inner) => interactionPages(inner, { ...deps, provider }));
   });
   if (options.control === true) app.register(async (inner) => controlRoutes(inner, control));

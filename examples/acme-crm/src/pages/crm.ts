@@ -21,7 +21,10 @@ declare module 'fastify' {
 const shown = 200;
 
 /** The CRM as people see it: sign in, look at contacts and deals, manage keys and apps. */
-export function crmPages(app: FastifyInstance, deps: { store: Store; clock: Clock }): void {
+export function crmPages(
+  app: FastifyInstance,
+  deps: { store: Store; clock: Clock; publicUrl: string },
+): void {
   const { store } = deps;
 
   app.addHook('onRequest', async (request, reply) => {

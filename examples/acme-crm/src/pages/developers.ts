@@ -28,8 +28,11 @@ type Parsed = { ok: true; spec: AppSettings } | { ok: false; error: string };
 const blank: FormView = { name: '', redirectUris: '', scopes: allScopes, requirePkce: false };
 
 /** The developer console: register an OAuth app, copy its client id and secret, change it, delete it. */
-export function developerPages(app: FastifyInstance, deps: { store: Store; clock: Clock }): void {
-  const { store } = deps;
+export function developerPages(
+  app: FastifyInstance,
+  deps: { store: Store; clock: Clock; publicUrl: string },
+): void {
+  const { store, publicUrl } = deps;
 
   app.get('/developers', async ({ person }, reply) => {
     const apps = companyClients(store, person.company_id);
@@ -89,7 +92,10 @@ export function developerPages(app: FastifyInstance, deps: { store: Store; clock
     inner.get<{ Params: { id: string } }>('/developers/apps/:id', async ({ person, params }, reply) => {
       const client = findClient(store, params.id);
       if (client === undefined) return reply.redirect('/developers', 303);
-      const content = appDetails(client, { ...client, redirectUris: client.redirectUris.join('\n') });
+      const content = appDetails(publicUrl, client, {
+        ...client,
+        redirectUris: client.redirectUris.join('\n'),
+      });
       return reply
         .type('text/html')
         .send(appPage({ title: client.name, path: '/developers', person, content }));
@@ -102,7 +108,7 @@ export function developerPages(app: FastifyInstance, deps: { store: Store; clock
         if (client === undefined) return reply.redirect('/developers', 303);
         const parsed = parseForm(body);
         if (!parsed.ok) {
-          const content = appDetails(client, readForm(body), parsed.error);
+          const content = appDetails(publicUrl, client, readForm(body), parsed.error);
           const page = appPage({ title: client.name, path: '/developers', person, content });
           return reply.code(422).type('text/html').send(page);
         }
@@ -122,7 +128,7 @@ export function developerPages(app: FastifyInstance, deps: { store: Store; clock
   });
 }
 
-function appDetails(client: RegisteredClient, form: FormView, error?: string): Html {
+function appDetails(publicUrl: string, client: RegisteredClient, form: FormView, error?: string): Html {
   return html`<h1>${client.name}</h1>
     <div class="panel">
       <dl class="facts">
@@ -131,9 +137,9 @@ function appDetails(client: RegisteredClient, form: FormView, error?: string): H
         <dt>Client secret</dt>
         <dd><code id="client-secret">${client.secret}</code></dd>
         <dt>Authorization URL</dt>
-        <dd><code>/oauth/authorize</code></dd>
+        <dd><code>${publicUrl}/oauth/authorize</code></dd>
         <dt>Token URL</dt>
-        <dd><code>/oauth/token</code></dd>
+        <dd><code>${publicUrl}/oauth/token</code></dd>
       </dl>
     </div>
     <h2>Settings</h2>

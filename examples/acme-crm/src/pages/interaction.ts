@@ -136,7 +136,8 @@ function consentPage(interaction: Interaction, client: RegisteredClient, person:
         ${scopes.map((scope) => html`<li>${scopeWords[scope]}</li>`)}
       </ul>
       <p class="muted">
-        You will be sent back to <strong>${host}</strong>. You can end this access at any time.
+        You will be sent back to <strong>${host}</strong>. You can end this access at any time in your
+        settings.
       </p>
       <div class="actions">
         <form method="post" action="${base}/deny"><button class="quiet wide">Deny</button></form>

@@ -9,7 +9,7 @@ const logo = html`<svg class="logo" viewBox="0 0 32 32" aria-hidden="true">
 const sections = [
   { path: '/app/contacts', label: 'Contacts' },
   { path: '/app/deals', label: 'Deals' },
-  { path: '/app/settings', label: 'API keys' },
+  { path: '/app/settings', label: 'Settings' },
   { path: '/developers', label: 'Developers' },
 ];
 

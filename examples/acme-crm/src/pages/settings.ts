@@ -1,11 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../clock.ts';
 import { createApiKey, deleteApiKey, listApiKeys, type Person } from '../people.ts';
+import { connectedApps, disconnectApp } from '../oauth/grants.ts';
 import type { Store } from '../store.ts';
 import { html } from './html.ts';
 import { appPage } from './layout.ts';
 
-/** The account settings: API keys of the signed-in person. */
+/** The account settings: apps the signed-in person has connected, and API keys. */
 export function settingsPages(app: FastifyInstance, deps: { store: Store; clock: Clock }): void {
   const { store } = deps;
 
@@ -21,18 +22,43 @@ export function settingsPages(app: FastifyInstance, deps: { store: Store; clock:
     deleteApiKey(store, person.id, params.id);
     return reply.redirect('/app/settings', 303);
   });
+
+  app.post<{ Params: { id: string } }>(
+    '/app/settings/apps/:id/disconnect',
+    async ({ person, params }, reply) => {
+      disconnectApp(store, person.id, params.id);
+      return reply.redirect('/app/settings', 303);
+    },
+  );
 }
 
 function view(store: Store, person: Person, newKey?: string): string {
   const keys = listApiKeys(store, person.id);
-  const content = html`<h1>API keys</h1>
+  const apps = connectedApps(store, person.id);
+  const content = html`<h1>Settings</h1>
+    <h2>Connected apps</h2>
+    ${apps.length === 0 && html`<p class="muted">You have not connected any app.</p>`}
+    ${apps.map(
+      (app) =>
+        html`<div class="panel row">
+          <div>
+            <strong>${app.name}</strong><br /><small
+              >connected ${app.connectedAt.toISOString().slice(0, 10)}</small
+            >
+          </div>
+          <form method="post" action="/app/settings/apps/${app.grantId}/disconnect">
+            <button class="danger" aria-label="Disconnect ${app.name}">Disconnect</button>
+          </form>
+        </div>`,
+    )}
+    <h2>API keys</h2>
     <p class="muted">
       A program that sends a key in the <code>X-Acme-Key</code> header may do in the API what you may do here.
     </p>
     ${
       newKey !== undefined &&
       html`<div class="panel" role="status">
-        <h2>Your new key</h2>
+        <h3>Your new key</h3>
         <p><code id="new-key">${newKey}</code></p>
         <p class="muted">Copy it now. It is not shown again.</p>
       </div>`
@@ -57,5 +83,5 @@ function view(store: Store, person: Person, newKey?: string): string {
       </div>
       <button>Make a key</button>
     </form>`;
-  return appPage({ title: 'API keys', path: '/app/settings', person, content });
+  return appPage({ title: 'Settings', path: '/app/settings', person, content });
 }

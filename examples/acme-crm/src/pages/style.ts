@@ -11,6 +11,8 @@ export const styleSheet = `
 body { margin: 0; background: var(--bg); color: var(--text); font: 16px/1.5 system-ui, 'Segoe UI', sans-serif; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .5rem; text-wrap: balance; }
 h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+h3 { font-size: 1rem; margin: 0 0 .5rem; }
+input { accent-color: var(--accent); }
 p { margin: 0 0 1rem; }
 a { color: var(--accent); }
 small, .muted { color: var(--muted); font-size: .875rem; }
