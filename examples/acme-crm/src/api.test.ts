@@ -130,6 +130,11 @@ test('bad input is refused with the name of each wrong field', async (t) => {
   const { code, fields = [] } = await problemOf(response);
   assert.equal(code, 'validation_failed');
   assert.deepEqual(fields.map(({ field }) => field).sort(), ['colour', 'email', 'name']);
+  const missing = await problemOf(await api(crm, 'POST', '/deals', { key, body: { amount: '5' } }));
+  assert.deepEqual(missing.fields, [
+    { field: 'name', message: 'is required' },
+    { field: 'amount', message: 'must be of the type number' },
+  ]);
   const owner = await problemOf(await create(crm, { name: 'A', owner_id: 'usr_grace' }));
   assert.deepEqual(owner.fields, [{ field: 'owner_id', message: 'is not a user of this company' }]);
 

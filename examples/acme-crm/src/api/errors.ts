@@ -43,7 +43,12 @@ export function invalid(fields: readonly FieldProblem[]): ApiError {
 
 /** The value as the schema reads it, or a 422 that names each wrong field. */
 export function parse<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
-  const result = schema.safeParse(value ?? {});
+  const result = schema.safeParse(value ?? {}, {
+    error: (issue) => {
+      if (issue.code !== 'invalid_type') return undefined;
+      return issue.input === undefined ? 'is required' : `must be of the type ${issue.expected}`;
+    },
+  });
   if (result.success) return result.data;
   throw invalid(
     result.error.issues.flatMap((issue) => {
