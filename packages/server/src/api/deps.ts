@@ -1,3 +1,4 @@
+import type { connectors } from '@inlay/connectors';
 import type { Logger } from 'pino';
 import type { Pool } from 'pg';
 import type { Db } from '#db/schema';
@@ -30,4 +31,6 @@ export interface ApiDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly vault: Vault;
+  /** Every connector of this build, by slug. */
+  readonly connectors: typeof connectors;
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { connectors } from '@inlay/connectors';
 import { pino } from 'pino';
 import { newId } from '#domain/ids';
 import { systemClock } from '#domain/clock';
@@ -50,6 +51,7 @@ export async function createTestApi(
     pool: database.pool,
     clock: systemClock,
     log: pino({ level: 'silent' }),
+    connectors,
     vault: createVault({
       keys: [{ id: '00'.repeat(8), key: randomBytes(32) }],
       derivationKey: randomBytes(32),

@@ -138,6 +138,12 @@ export const errorCatalogue = {
     () =>
       'linked_account_id is required. Send it as the header "linked_account_id" (a proxy in front may drop headers with underscores: "linked-account-id" works too), as a query parameter, or in the body.',
   ),
+  linked_account_id_missing: spec<undefined>(
+    400,
+    'INVALID_LINKED_ACCOUNT_ID',
+    'never',
+    () => 'linked_account_id required: send the id of your customer, any text that is unique among them.',
+  ),
   linked_account_not_found: spec<{ id: string; orgId: string; environment: string }>(
     404,
     'RESOURCE_NOT_FOUND',
