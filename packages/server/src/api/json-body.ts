@@ -45,8 +45,7 @@ function refuseHostileShape(root: unknown, isTextChecked: boolean): void {
     if (depth >= maxDepth) throw new AppError('body_too_deep', { maxDepth });
     if (Array.isArray(value)) {
       for (const [index, child] of value.entries()) {
-        if (typeof child === 'object')
-          pending.push({ value: child, path: `${path}[${index}]`, depth: depth + 1 });
+        if (isWalked(child)) pending.push({ value: child, path: `${path}[${index}]`, depth: depth + 1 });
       }
       continue;
     }

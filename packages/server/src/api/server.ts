@@ -4,6 +4,7 @@ import { LogController } from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { defaultBodyLimit, type ApiApp } from '#api/app';
 import { createAuthenticator, type CredentialRule } from '#api/authenticate';
+import type { AuthRule } from '#api/caller';
 import type { ApiDeps } from '#api/deps';
 import { sendError } from '#api/error-answer';
 import { healthRoutes } from '#api/health';
@@ -71,16 +72,32 @@ function createServer(deps: ApiDeps): ApiApp {
   return app;
 }
 
+interface RegisteredRoute {
+  readonly method: string;
+  readonly url: string;
+  readonly auth: AuthRule;
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Every route with its rule: what a test walks to show that none is open by mistake. */
+    registeredRoutes: readonly RegisteredRoute[];
+  }
+}
+
 /** Deny by default: a route without a declared rule stops the start, and each rule is enforced here only. */
 function guard(app: ApiApp, deps: ApiDeps): void {
   const authenticator = createAuthenticator(deps);
   const takeKeyToken = createRateLimiter(deps.clock, deps.config.rateLimitPerMinute);
   const takeAccountToken = createRateLimiter(deps.clock, deps.config.accountRateLimitPerMinute);
 
+  const registered: RegisteredRoute[] = [];
+  app.decorate('registeredRoutes', registered);
   app.addHook('onRoute', (route) => {
-    if (route.config?.auth === undefined) {
+    const auth = route.config?.auth;
+    if (auth === undefined)
       throw new Error(`Route ${String(route.method)} ${route.url} declares no config.auth`);
-    }
+    for (const method of [route.method].flat()) registered.push({ method, url: route.url, auth });
   });
 
   app.decorateRequest('caller', null);
