@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { connectors } from '@inlay/connectors';
 import pino, { type Logger } from 'pino';
 import { buildApi } from '#api/server';
 import { startAcmeCrm, type AcmeCrm } from '#boot/acme-crm';
@@ -54,7 +55,15 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
   opened.defer(() => pool.end());
   await migrate(pool);
 
-  const deps = { config: { ...config, version }, db: createDb(pool), pool, clock: systemClock, log, vault };
+  const deps = {
+    config: { ...config, version },
+    db: createDb(pool),
+    pool,
+    clock: systemClock,
+    log,
+    vault,
+    connectors,
+  };
 
   const acmeCrm = hasDemo ? await startDemo(config, log, vault) : undefined;
   if (acmeCrm !== undefined) opened.defer(() => acmeCrm.stop());
