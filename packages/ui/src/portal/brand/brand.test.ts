@@ -82,7 +82,10 @@ test('text, states and control borders of tokens.css keep their contrast on ever
     }
     for (const name of ['positive', 'caution', 'danger', 'accent']) {
       const ink = name === 'accent' ? 'accent-text' : name;
-      assert.ok(contrast(token(ink, scheme), token(`${name}-soft`, scheme)) >= 4.5, `${name}-soft in ${scheme}`);
+      assert.ok(
+        contrast(token(ink, scheme), token(`${name}-soft`, scheme)) >= 4.5,
+        `${name}-soft in ${scheme}`,
+      );
     }
     assert.ok(contrast(token('accent-ink', scheme), token('accent', scheme)) >= 4.5);
     assert.ok(contrast(token('danger-ink', scheme), token('danger-fill', scheme)) >= 4.5);

@@ -45,10 +45,7 @@ export function brandProperties({ color, bgColor }: BrandColours): Record<string
   const light = schemeColours('light', ink, fill);
   const dark = schemeColours('dark', ink, fill);
   return Object.fromEntries(
-    Object.keys(light).map((name) => [
-      name,
-      `light-dark(${toHex(light[name]!)}, ${toHex(dark[name]!)})`,
-    ]),
+    Object.keys(light).map((name) => [name, `light-dark(${toHex(light[name]!)}, ${toHex(dark[name]!)})`]),
   );
 }
 
@@ -60,7 +57,11 @@ function schemeColours(
   const all = grounds[scheme].map((hex) => parseHex(hex)!);
   const base = parseHex(surface[scheme])!;
   const background = fill ?? legibleOn(ink!, all, text);
-  const onBackground = legibleOn(ink !== undefined && fill !== undefined ? ink : bestInk(background), [background], text);
+  const onBackground = legibleOn(
+    ink !== undefined && fill !== undefined ? ink : bestInk(background),
+    [background],
+    text,
+  );
 
   const hue = [fill, ink].filter((c) => c !== undefined).toSorted((a, b) => chromaOf(b) - chromaOf(a))[0]!;
   const soft = softShade(hue, scheme);

@@ -17,7 +17,7 @@ export function parseHex(value: unknown): Colour | undefined {
   if (typeof value !== 'string') return undefined;
   const digits = /^#([0-9a-f]{3}|[0-9a-f]{6})$/i.exec(value.trim())?.[1];
   if (digits === undefined) return undefined;
-  const pairs = digits.length === 3 ? [...digits].map((d) => d + d) : digits.match(/../g)!;
+  const pairs = digits.length === 3 ? Array.from(digits, (digit) => digit + digit) : digits.match(/../g)!;
   const [red, green, blue] = pairs.map((pair) => Number.parseInt(pair, 16));
   return { red: red!, green: green!, blue: blue! };
 }

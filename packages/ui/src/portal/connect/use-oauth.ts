@@ -1,0 +1,129 @@
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { asProblem } from '../api/problem.ts';
+import type { Application, ConnectedAccount } from '../api/wire.ts';
+import { accountOf } from '../connection-state.ts';
+import { usePortal } from '../portal-context.ts';
+import { pathOf } from '../router.tsx';
+
+/** Where an authorization stands, as the customer sees it. */
+export type OAuthPhase =
+  | { readonly at: 'idle' }
+  | { readonly at: 'starting' }
+  /** The provider's window is open, or was: only the server knows how it ended. */
+  | { readonly at: 'waiting'; readonly isWindowOpen: boolean }
+  /** No window could be opened: `url` continues in this tab and leads back here. */
+  | { readonly at: 'blocked'; readonly url: string }
+  | { readonly at: 'ended'; readonly why: 'denied' | 'failed' | 'closed'; readonly message: string };
+
+const pollEveryMs = 1_500;
+// After the window is gone (or only looks so: a provider's opener policy makes `closed` true at once) the
+// server may still be exchanging the code.
+const graceAfterCloseMs = 30_000;
+
+/** One authorization by OAuth: the window, the waiting, and the way out of each way it can end. */
+export function useOAuth(app: Application, onConnected: (app: Application) => void) {
+  const { api } = usePortal();
+  const [phase, setPhase] = useState<OAuthPhase>({ at: 'idle' });
+  const attempt = useRef<AbortController>(undefined);
+  const connected = useRef(onConnected);
+  connected.current = onConnected;
+  useEffect(() => () => attempt.current?.abort(), []);
+
+  const start = useCallback(
+    (fields: Readonly<Record<string, string>>) => {
+      attempt.current?.abort();
+      const abort = new AbortController();
+      attempt.current = abort;
+      // Synchronously inside the click: after an await Safari and pop-up blockers refuse.
+      const popup = openWindow(app.name);
+      const before = accountOf(app, 'oauth2');
+      setPhase({ at: 'starting' });
+      void run().catch((error: unknown) => {
+        popup?.close();
+        if (!abort.signal.aborted)
+          setPhase({ at: 'ended', why: 'failed', message: asProblem(error).message });
+      });
+
+      async function run() {
+        const earlier = await api.lastFailure(app.slug);
+        const returnTo = popup === undefined ? pathOf({ page: 'app', slug: app.slug }) : undefined;
+        const url = await api.startOAuth(app.slug, fields, returnTo);
+        if (abort.signal.aborted) return;
+        if (popup === undefined) {
+          setPhase({ at: 'blocked', url });
+          return;
+        }
+        // The provider's page must not be able to steer this one.
+        popup.opener = null;
+        popup.location.replace(url);
+        setPhase({ at: 'waiting', isWindowOpen: true });
+        let closedAt: number | undefined;
+        for (;;) {
+          await pause(pollEveryMs, abort.signal);
+          if (abort.signal.aborted) return;
+          if (closedAt === undefined && popup.closed) {
+            closedAt = Date.now();
+            setPhase({ at: 'waiting', isWindowOpen: false });
+          }
+          const now = await api.getApp(app.slug).catch(() => undefined);
+          if (abort.signal.aborted) return;
+          if (now !== undefined && isNewlyActive(accountOf(now, 'oauth2'), before)) {
+            popup.close();
+            setPhase({ at: 'idle' });
+            connected.current(now);
+            return;
+          }
+          const failure = await api.lastFailure(app.slug).catch(() => earlier);
+          if (abort.signal.aborted) return;
+          if (failure.id !== undefined && failure.id !== earlier.id) {
+            setPhase({
+              at: 'ended',
+              why: failure.is_denial ? 'denied' : 'failed',
+              message: failure.message ?? '',
+            });
+            return;
+          }
+          if (closedAt !== undefined && Date.now() - closedAt > graceAfterCloseMs) {
+            setPhase({ at: 'ended', why: 'closed', message: '' });
+            return;
+          }
+        }
+      }
+    },
+    [api, app],
+  );
+  return { phase, start };
+}
+
+/** Reconnecting an active account is done only when the server has stored the new authorization. */
+function isNewlyActive(now: ConnectedAccount | undefined, before: ConnectedAccount | undefined): boolean {
+  if (now?.status !== 'active') return false;
+  return before?.status !== 'active' || now.connectedAt !== before.connectedAt;
+}
+
+function openWindow(appName: string): Window | undefined {
+  const width = Math.min(560, screen.availWidth);
+  const height = Math.min(720, screen.availHeight);
+  const left = Math.max(0, window.screenX + (window.outerWidth - width) / 2);
+  const top = Math.max(0, window.screenY + (window.outerHeight - height) / 2);
+  const features = `popup,width=${width},height=${height},left=${left},top=${top}`;
+  const popup = window.open('about:blank', '_blank', features);
+  if (popup === null || popup.closed) return undefined;
+  popup.document.title = appName;
+  return popup;
+}
+
+/** Waits, or less when the reader comes back to this page: then there is probably news. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      removeEventListener('focus', done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    addEventListener('focus', done);
+    signal.addEventListener('abort', done);
+  });
+}

@@ -1,0 +1,129 @@
+import { useCallback, useEffect, useState } from 'react';
+import { AppLogo } from '#components/app-logo.tsx';
+import { Icon } from '#components/icon.tsx';
+import { useAnnounce } from '#components/live-region.tsx';
+import { useResource } from '#components/use-resource.ts';
+import { asProblem } from '../api/problem.ts';
+import type { Application } from '../api/wire.ts';
+import { ConfigSection } from '../config/config-section.tsx';
+import { KeyRow } from '../connect/key-row.tsx';
+import { OAuthRow } from '../connect/oauth-row.tsx';
+import { authTypesOf, connectionState } from '../connection-state.ts';
+import { t } from '../messages/messages.ts';
+import { usePortal } from '../portal-context.ts';
+import { Link } from '../router.tsx';
+import { categoryOf } from './list-page.tsx';
+import { PageTitle } from './page-title.tsx';
+import { AppSkeleton } from './skeletons.tsx';
+import { StateChip } from './state-chip.tsx';
+import { TroublePage } from './trouble-page.tsx';
+
+/** One app: how it is connected, and what the customer chose for it. */
+export function AppPage({ slug }: { slug: string }) {
+  const { api, session } = usePortal();
+  const app = useResource(useCallback((signal) => api.getApp(slug, signal), [api, slug]));
+  return (
+    <div className="app">
+      <Link className="back" to={{ page: 'list' }}>
+        <Icon name="arrowLeft" />
+        {t('back_to_list')}
+      </Link>
+      {app.data !== undefined ? (
+        <AppView app={app.data} onChange={app.replace} />
+      ) : app.error === undefined || app.isLoading ? (
+        <AppSkeleton />
+      ) : asProblem(app.error).kind === 'not_found' ? (
+        <section className="trouble">
+          <Icon name="alert" />
+          <PageTitle>{t('app_unavailable_title')}</PageTitle>
+          <p>{t('app_unavailable_text')}</p>
+        </section>
+      ) : (
+        <TroublePage error={app.error} session={session} onRetry={app.reload} />
+      )}
+    </div>
+  );
+}
+
+function AppView({ app, onChange }: { app: Application; onChange: (app: Application) => void }) {
+  const { api } = usePortal();
+  const announce = useAnnounce();
+  const outcome = useReturnOutcome();
+  const authTypes = authTypesOf(app);
+  const state = connectionState(app);
+
+  const onConnected = (connected: Application) => {
+    onChange(connected);
+    announce(t('connected_now', { app: app.name }));
+  };
+  const onDisconnected = () => {
+    announce(t('disconnected_now', { app: app.name }));
+    // The row is told at once; a failing reload must not make it look connected still.
+    void api
+      .getApp(app.slug)
+      .then(onChange, () => onChange({ ...app, connected: false, connected_accounts: [] }));
+  };
+  return (
+    <>
+      <div className="app-head">
+        <AppLogo name={app.name} src={app.icon} size="large" />
+        <div>
+          <PageTitle>{app.name}</PageTitle>
+          <p className="app-meta">
+            <span className="muted">{categoryOf(app)}</span>
+            <StateChip state={state} />
+          </p>
+        </div>
+      </div>
+      {app.description !== undefined && app.description !== '' && <p className="lead">{app.description}</p>}
+
+      <section className="panel" aria-labelledby="authorize-title">
+        <h2 id="authorize-title">{t('authorize_title')}</h2>
+        <ul className="connections">
+          {authTypes.map((type) =>
+            type === 'oauth2' ? (
+              <OAuthRow
+                key={type}
+                app={app}
+                outcome={outcome}
+                onConnected={onConnected}
+                onDisconnected={onDisconnected}
+              />
+            ) : (
+              <KeyRow
+                key={type}
+                app={app}
+                isOnlyWay={authTypes.length === 1}
+                onConnected={async () => onConnected(await api.getApp(app.slug))}
+                onDisconnected={onDisconnected}
+              />
+            ),
+          )}
+        </ul>
+      </section>
+
+      {state !== 'none' && (
+        <section className="panel" aria-labelledby="configuration-title">
+          <h2 id="configuration-title">{t('configuration_title')}</h2>
+          <ConfigSection slug={app.slug} />
+        </section>
+      )}
+    </>
+  );
+}
+
+/** How an authorization in this same tab ended: the way back from the provider carries it once. */
+function useReturnOutcome(): 'denied' | 'failed' | undefined {
+  const [outcome] = useState((): 'denied' | 'failed' | undefined => {
+    const value = new URLSearchParams(location.search).get('outcome');
+    return value === 'denied' || value === 'failed' ? value : undefined;
+  });
+  useEffect(() => {
+    const query = new URLSearchParams(location.search);
+    if (!query.has('outcome')) return;
+    query.delete('outcome');
+    const rest = query.toString();
+    history.replaceState(null, '', location.pathname + (rest === '' ? '' : `?${rest}`));
+  }, []);
+  return outcome;
+}
