@@ -23,7 +23,7 @@ export const acmeCrm = connector({
   vars: {
     acme_base_url: field.url({
       label: 'Address of Acme CRM',
-      placeholder: 'http://127.0.0.1:4010',
+      placeholder: 'http://127.0.0.1:4400',
       help: 'Where this installation of Acme CRM runs.',
     }),
   },

@@ -49,6 +49,7 @@ export {
   post,
   put,
   text,
+  textOf,
 } from '#kit/request';
 export { isEqualText, readRs256, refuseStandardWebhook, sha256Hex } from '#kit/signature';
 export {
@@ -97,3 +98,13 @@ export {
 } from '#kit/live';
 export { type ActionOutput, effectOf, fieldsOf, findAction, runAction, type RunOptions } from '#kit/run';
 export { isHostAllowed, type Place, urlOf, type UrlTemplate } from '#kit/url';
+
+// For tests and the command line
+export {
+  checkConnector,
+  type ConnectorFiles,
+  connectorFiles,
+  type FileReader,
+  type Problem,
+} from '#kit/check';
+export { record, type Recording, redact, replay, type Subject, subjectOf } from '#kit/recording';

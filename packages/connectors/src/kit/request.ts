@@ -116,6 +116,20 @@ export function text(value: string, contentType: string): Body {
   return mark({ kind: 'text', value, contentType });
 }
 
+/**
+ * A body as text with its content type, ready to send; undefined for `multipart`, whose boundary and streams belong
+ * to the sender's HTTP library.
+ */
+export function textOf(body: Body): { readonly text: string; readonly contentType: string } | undefined {
+  if (body.kind === 'json') return { text: JSON.stringify(body.value), contentType: 'application/json' };
+  if (body.kind === 'text') return { text: body.value, contentType: body.contentType };
+  if (body.kind === 'multipart') return undefined;
+  return {
+    text: new URLSearchParams(body.value).toString(),
+    contentType: 'application/x-www-form-urlencoded',
+  };
+}
+
 function bodyOf(value: unknown): Body | undefined {
   if (value === undefined) return undefined;
   return isBody(value) ? value : json(value);

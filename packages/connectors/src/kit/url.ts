@@ -68,7 +68,7 @@ function lookUp(name: string, place: Place): string {
 
 /**
  * True when a URL's host fits one of the patterns: `api.example.com`, `*.example.com` (any depth, not the bare
- * domain), `127.0.0.1:4010` (with a port: that port only; without: the scheme's own).
+ * domain), `127.0.0.1:4400` (with a port: that port only; without: the scheme's own).
  */
 export function isHostAllowed(url: URL, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => {
