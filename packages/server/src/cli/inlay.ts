@@ -7,10 +7,11 @@ import { StartupError } from '#domain/startup-error';
  */
 const usage = `Usage: inlay <command>
 
-  start     start Inlay (--no-demo, --role api|worker|all, --port 4000)
-  status    show what runs; --json for programs; exits with 1 when nothing runs
-  migrate   bring the database to this version's schema and exit
-  version   print the version
+  start      start Inlay (--no-demo, --role api|worker|all, --port 4000)
+  status     show what runs; --json for programs; exits with 1 when nothing runs
+  migrate    bring the database to this version's schema and exit
+  connector  new, check or record: for people who write connectors
+  version    print the version
 `;
 
 type Command = (args: readonly string[]) => Promise<number>;
@@ -19,6 +20,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   start: async () => (await import('#cli/start')).start,
   status: async () => (await import('#cli/status')).status,
   migrate: async () => (await import('#cli/migrate')).migrateDatabase,
+  connector: async () => (await import('#cli/connector')).runConnectorCommand,
   version: async () => async () => {
     process.stdout.write(`${(await import('#main')).version}\n`);
     return 0;
