@@ -393,6 +393,12 @@ export const errorCatalogue = {
     'never',
     (d) => `The code used more than ${d.limitMb} MB and was ended.`,
   ),
+  sandbox_busy: spec<{ waiting: number }>(
+    503,
+    'SERVER_ERROR',
+    'later',
+    (d) => `No sandbox is free: ${d.waiting} runs wait already. Try again shortly.`,
+  ),
 } satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

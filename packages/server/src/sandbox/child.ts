@@ -1,0 +1,183 @@
+import { randomUUID } from 'node:crypto';
+import { createRequire } from 'node:module';
+import type ivm from 'isolated-vm';
+import { encodeFrame, frameReader } from './frames.ts';
+import type { FrameKind } from './frames.ts';
+
+/**
+ * Program of a sandbox process. It has no environment, no network, may read only these files, and does one run at a time, each
+ * in an isolate of its own. It believes nothing that comes out of the isolate: texts are passed on, limits are
+ * kept by the parent, which ends this process when one is broken.
+ *
+ * It imports by relative paths only: the permission model lets it read nothing but what it names.
+ */
+
+interface Job {
+  readonly kind: 'code' | 'jsonata';
+  readonly source: string;
+  /** JSON text. */
+  readonly input: string;
+  readonly memoryMb: number;
+}
+
+interface Room {
+  readonly isolate: ivm.Isolate;
+  readonly context: ivm.Context;
+  readonly memoryMb: number;
+  readonly run: ivm.Reference<unknown>;
+  readonly transform: ivm.Reference;
+  readonly answer: ivm.Reference;
+  onMessage: (text: string) => unknown;
+}
+
+const usualMemoryMb = 256;
+
+const { ivm: vm } = createRequire(import.meta.url)(process.argv[2] as string) as { ivm: typeof ivm };
+let snapshot: ivm.ExternalCopy<ArrayBuffer> | undefined;
+let ready: Promise<Room> | undefined;
+let answerTo: ((text: string) => void) | undefined;
+
+function send(kind: FrameKind, body: string): void {
+  process.stdout.write(encodeFrame(kind, body));
+}
+
+async function makeRoom(memoryMb: number): Promise<Room> {
+  const isolate = new vm.Isolate({ memoryLimit: memoryMb, ...(snapshot === undefined ? {} : { snapshot }) });
+  const context = await isolate.createContext();
+  const room: { onMessage: (text: string) => unknown } = { onMessage: () => undefined };
+  const connect = await context.global.get('__connect', { reference: true });
+  const guest = await connect.apply(
+    undefined,
+    [new vm.Callback((text: unknown) => room.onMessage(String(text)))],
+    {
+      result: { reference: true },
+    },
+  );
+  const [run, transform, answer] = await Promise.all(
+    ['run', 'transform', 'answer'].map((name) => guest.get(name as never, { reference: true })),
+  );
+  return Object.assign(room, { isolate, context, memoryMb, run, transform, answer }) as Room;
+}
+
+/** Messages of one run: what it prints and asks for, and how it ends. */
+function listen(room: Room, end: (kind: 'result' | 'failed', body: string) => void) {
+  const timers = new Map<number, NodeJS.Timeout>();
+  const asked = new Set<number>();
+  // What may still move the code on: its first, synchronous part, and every request or timer not yet answered.
+  const state = { isOver: false, pending: 1, timers };
+  const stepDone = (): void => {
+    state.pending -= 1;
+    if (state.isOver || state.pending > 0) return;
+    const message = 'The code waits for a promise that nothing will settle.';
+    end('failed', JSON.stringify({ reason: 'threw', message }));
+  };
+  const reply = (text: string): void => {
+    const { id } = JSON.parse(text) as { id: number };
+    if (state.isOver || !asked.delete(id)) return;
+    timers.delete(id);
+    room.answer
+      .apply(undefined, [text])
+      .then(stepDone, (error: unknown) => end('failed', failure(room, error)));
+  };
+  const opened = (id: number): void => {
+    if (asked.size >= 10_000) throw new Error('More than 10000 timers and requests are open.');
+    asked.add(id);
+    state.pending += 1;
+  };
+  answerTo = reply;
+  room.onMessage = (text) => {
+    if (state.isOver) return undefined;
+    if (text === 'U') return randomUUID();
+    if (text.startsWith('R')) return end('result', text.slice(1));
+    const message = JSON.parse(text) as { kind: string; id: number; ms: number; message: string };
+    if (message.kind === 'failed')
+      end('failed', JSON.stringify({ reason: 'threw', message: message.message }));
+    else if (message.kind === 'console') send('console', text);
+    else if (message.kind === 'fetch') {
+      opened(message.id);
+      send('ask', text);
+    } else if (message.kind === 'timer') {
+      opened(message.id);
+      const fire = () => reply(JSON.stringify({ id: message.id }));
+      timers.set(message.id, setTimeout(fire, Math.min(message.ms, 3_600_000)));
+    } else if (message.kind === 'clear_timer' && asked.delete(message.id)) {
+      clearTimeout(timers.get(message.id));
+      state.pending -= 1;
+    }
+    return undefined;
+  };
+  return { state, stepDone };
+}
+
+function failure(room: Room, error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : 'an error';
+  const line = error instanceof Error ? /your-code\.js:(\d+)/.exec(error.stack ?? '') : null;
+  // The first line of a compile error repeats the place; the line number is said once, at the end.
+  const message = `${text.replace(/ \[your-code\.js:[\d:]+\]/, '')}${line === null ? '' : ` (line ${line[1]})`}`;
+  const isMemory = room.isolate.isDisposed || /memory limit|Array buffer allocation failed/i.test(text);
+  return JSON.stringify({ reason: isMemory ? 'memory' : 'threw', message: message.slice(0, 4_000) });
+}
+
+async function work(job: Job): Promise<void> {
+  const warm = await (ready ?? makeRoom(usualMemoryMb));
+  ready = undefined;
+  let room = warm;
+  if (warm.memoryMb !== job.memoryMb) {
+    warm.isolate.dispose();
+    room = await makeRoom(job.memoryMb);
+  }
+  const { promise, resolve } = Promise.withResolvers<readonly ['result' | 'failed', string]>();
+  const { state, stepDone } = listen(room, (kind, body) => {
+    if (state.isOver) return;
+    state.isOver = true;
+    resolve([kind, body]);
+  });
+  begin(room, job).then(stepDone, (error: unknown) => resolve(['failed', failure(room, error)]));
+  const [kind, body] = await promise;
+  state.isOver = true;
+  answerTo = undefined;
+  for (const timer of state.timers.values()) clearTimeout(timer);
+  send(kind, body);
+  if (!room.isolate.isDisposed) room.isolate.dispose();
+  ready = makeRoom(usualMemoryMb);
+  await ready;
+  send('ready', '');
+}
+
+async function begin(room: Room, job: Job): Promise<void> {
+  if (job.kind === 'jsonata') {
+    await room.transform.apply(undefined, [job.source, job.input]);
+    return;
+  }
+  const script = await room.isolate.compileScript(job.source, { filename: 'your-code.js' });
+  await script.run(room.context, { release: true });
+  const entry = await room.context.eval('typeof yourFunction === "undefined" ? undefined : yourFunction', {
+    reference: true,
+  });
+  await room.run.apply(undefined, [entry.derefInto(), job.input]);
+}
+
+async function boot(body: string): Promise<void> {
+  const sources = JSON.parse(body) as string[];
+  snapshot = vm.Isolate.createSnapshot(sources.map((code) => ({ code })));
+  ready = makeRoom(usualMemoryMb);
+  await ready;
+  send('ready', '');
+}
+
+/** Anything unforeseen ends this process; the parent starts another one. */
+function giveUp(error: unknown): void {
+  process.stderr.write(String(error).slice(0, 2_000));
+  process.exit(70);
+}
+
+const read = frameReader(
+  () => 128 * 1024 * 1024,
+  (kind, body) => {
+    if (kind === 'boot') boot(body).catch(giveUp);
+    else if (kind === 'job') work(JSON.parse(body) as Job).catch(giveUp);
+    else if (kind === 'answer') answerTo?.(body);
+  },
+);
+process.stdin.on('data', read);
+process.stdin.on('end', () => process.exit(0));

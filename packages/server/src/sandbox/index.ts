@@ -1,0 +1,231 @@
+import type { Logger } from 'pino';
+import { AppError } from '#domain/errors';
+import type { Outbound } from '#outbound/index';
+import { httpBridge } from '#sandbox/http-bridge';
+import type { Jail } from '#sandbox/jail';
+import { findJail, guestSources, startProcess } from '#sandbox/process';
+import type { ProcessJob, SandboxProcess } from '#sandbox/process';
+
+export interface LogLine {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly text: string;
+}
+
+/** Where code of customers runs: out of our process, with nothing in reach but guarded HTTP. */
+export interface Sandbox {
+  /**
+   * Runs `yourFunction(params)` in an isolate of its own and gives back what it returns, as JSON holds it.
+   *
+   * @throws AppError `code_failed`, `code_timeout`, `code_out_of_memory`, `sandbox_busy`.
+   */
+  runCode(run: {
+    code: string;
+    params: unknown;
+    timeoutMs?: number;
+    memoryMb?: number;
+    signal?: AbortSignal | undefined;
+  }): Promise<{ output: unknown; console: LogLine[] }>;
+  /**
+   * Evaluates a JSONata expression under the same limits.
+   *
+   * @throws AppError as `runCode` does.
+   */
+  runJsonata(run: {
+    expression: string;
+    input: unknown;
+    timeoutMs?: number;
+    signal?: AbortSignal | undefined;
+  }): Promise<unknown>;
+  /** Kills all processes; runs in flight fail. */
+  close(): Promise<void>;
+}
+
+export interface SandboxOptions {
+  /** Most processes at once; each takes some 60 MB when idle. */
+  readonly processes: number;
+  readonly outbound: Pick<Outbound, 'send'>;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** Start the first process now rather than with the first run. */
+  readonly warm?: boolean;
+}
+
+const defaults = { timeoutMs: 60_000, memoryMb: 256, transformMemoryMb: 256, transformTimeoutMs: 10_000 };
+const longestQueue = 1_000;
+/** A process is replaced after this many runs, so that nothing can build up in it. */
+const runsPerProcess = 1_000;
+const consoleCharacters = 64 * 1024;
+
+interface Member {
+  readonly process: SandboxProcess;
+  runs: number;
+}
+
+/** Makes the pool. Processes start when they are needed and then stay warm. */
+export function createSandbox(options: SandboxOptions): Sandbox {
+  const pool = processPool(options);
+  if (options.warm === true) void pool.prepare();
+  return {
+    async runCode({ code, params, signal, ...limits }) {
+      const timeoutMs = limits.timeoutMs ?? defaults.timeoutMs;
+      const console = consoleRecorder();
+      const result = await pool.run({
+        kind: 'code',
+        source: code,
+        input: toJson(params),
+        memoryMb: limits.memoryMb ?? defaults.memoryMb,
+        timeoutMs,
+        signal,
+        onConsole: (text) => console.record(text),
+        onAsk: httpBridge(options, timeoutMs),
+      });
+      return { output: readOutput(result), console: console.lines };
+    },
+    async runJsonata({ expression, input, timeoutMs, signal }) {
+      const result = await pool.run({
+        kind: 'jsonata',
+        source: expression,
+        input: toJson(input),
+        memoryMb: defaults.transformMemoryMb,
+        timeoutMs: timeoutMs ?? defaults.transformTimeoutMs,
+        signal,
+        onConsole: () => undefined,
+        onAsk: () => Promise.resolve('{}'),
+      });
+      return readOutput(result);
+    },
+    close: () => pool.close(),
+  };
+}
+
+function toJson(value: unknown): string {
+  return JSON.stringify(value) ?? 'null';
+}
+
+/** `__proto__` as an own key would change the prototype of whatever copies it. */
+function readOutput(text: string): unknown {
+  const output: unknown = JSON.parse(text);
+  if (text.includes('__proto__') && hasProtoKey(output)) {
+    throw new AppError('code_failed', {
+      reason: 'the result holds the key "__proto__", which is not accepted',
+    });
+  }
+  return output;
+}
+
+function hasProtoKey(root: unknown): boolean {
+  const waiting: unknown[] = [root];
+  for (let value = waiting.pop(); waiting.length > 0 || value !== undefined; value = waiting.pop()) {
+    if (typeof value !== 'object' || value === null) continue;
+    if (Object.hasOwn(value, '__proto__')) return true;
+    for (const item of Object.values(value)) waiting.push(item);
+  }
+  return false;
+}
+
+function consoleRecorder() {
+  const lines: LogLine[] = [];
+  let left = consoleCharacters;
+  return {
+    lines,
+    record(raw: string): void {
+      if (left <= 0) return;
+      const { level, text } = JSON.parse(raw) as { level?: unknown; text?: unknown };
+      const kept = String(text).slice(0, left);
+      left -= kept.length + 16;
+      lines.push({
+        level: level === 'warn' || level === 'error' || level === 'debug' ? level : 'info',
+        text: kept,
+      });
+    },
+  };
+}
+
+function processPool(options: SandboxOptions) {
+  const sources = guestSources();
+  const idle: Member[] = [];
+  const waiting: { resolve: (member: Member) => void; reject: (error: Error) => void }[] = [];
+  const all = new Set<Member>();
+  let starting = 0;
+  let isClosed = false;
+  let jail: Promise<{ jail: Jail; first: SandboxProcess }> | undefined;
+
+  async function start(): Promise<Member> {
+    starting += 1;
+    try {
+      const isFirst = jail === undefined;
+      jail ??= findJail(sources);
+      const found = await jail;
+      if (isFirst) options.log.info({ jail: found.jail.name }, 'sandbox ready');
+      const process = isFirst ? found.first : await startProcess(found.jail, sources);
+      const member = { process, runs: 0 };
+      all.add(member);
+      if (isClosed) process.kill();
+      return member;
+    } catch (error) {
+      if (all.size === 0) jail = undefined;
+      throw error;
+    } finally {
+      starting -= 1;
+    }
+  }
+
+  function giveBack(member: Member): void {
+    if (!member.process.isAlive() || member.runs >= runsPerProcess || isClosed) {
+      member.process.kill();
+      all.delete(member);
+      if (waiting.length > 0) serveNext();
+      return;
+    }
+    const next = waiting.shift();
+    if (next === undefined) idle.push(member);
+    else next.resolve(member);
+  }
+
+  /** Starts a process for whoever waits longest. */
+  function serveNext(): void {
+    start().then(giveBack, (error: Error) => waiting.shift()?.reject(error));
+  }
+
+  async function take(signal: AbortSignal | undefined): Promise<Member> {
+    signal?.throwIfAborted();
+    for (let member = idle.pop(); member !== undefined; member = idle.pop()) {
+      if (member.process.isAlive()) return member;
+      all.delete(member);
+    }
+    if (waiting.length >= longestQueue) throw new AppError('sandbox_busy', { waiting: waiting.length });
+    const turn = Promise.withResolvers<Member>();
+    waiting.push(turn);
+    if (all.size + starting < options.processes) serveNext();
+    const leave = (): void => {
+      const at = waiting.indexOf(turn);
+      if (at === -1) return;
+      waiting.splice(at, 1);
+      turn.reject(signal?.reason instanceof Error ? signal.reason : new Error('stopped'));
+    };
+    signal?.addEventListener('abort', leave, { once: true });
+    return turn.promise.finally(() => signal?.removeEventListener('abort', leave));
+  }
+
+  return {
+    async run(job: ProcessJob): Promise<string> {
+      if (isClosed) throw new AppError('sandbox_busy', { waiting: 0 });
+      const member = await take(job.signal);
+      member.runs += 1;
+      try {
+        return await member.process.run(job);
+      } finally {
+        giveBack(member);
+      }
+    },
+    prepare: () =>
+      start().then(giveBack, (error: unknown) =>
+        options.log.warn({ err: error }, 'the sandbox did not start'),
+      ),
+    close(): Promise<void> {
+      isClosed = true;
+      for (const member of all) member.process.kill();
+      for (const turn of waiting.splice(0)) turn.reject(new Error('The sandbox is closed.'));
+      return Promise.resolve();
+    },
+  };
+}

@@ -1,0 +1,219 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { AppError } from '#domain/errors';
+import { encodeFrame, frameReader } from '#sandbox/frames';
+import type { FrameKind } from '#sandbox/frames';
+import { possibleJails, startJailed } from '#sandbox/jail';
+import type { Jail } from '#sandbox/jail';
+
+/** One run for a process: JSON texts in, JSON text out. */
+export interface ProcessJob {
+  readonly kind: 'code' | 'jsonata';
+  readonly source: string;
+  readonly input: string;
+  readonly memoryMb: number;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** A line that the code printed, as the child sent it. */
+  readonly onConsole: (text: string) => void;
+  /** A request of the code; resolves to the JSON text of the answer. */
+  readonly onAsk: (text: string, signal: AbortSignal) => Promise<string>;
+}
+
+/** A supervised sandbox process. After a breach of any limit it is dead and must be replaced. */
+export interface SandboxProcess {
+  readonly pid: number | undefined;
+  isAlive(): boolean;
+  run(job: ProcessJob): Promise<string>;
+  kill(): void;
+}
+
+interface Current {
+  readonly job: ProcessJob;
+  settle(outcome: { result: string } | { error: Error }): void;
+}
+
+const megabyte = 1024 * 1024;
+const longest: Readonly<Partial<Record<FrameKind, number>>> = {
+  ready: 0,
+  console: 400_000,
+  ask: 45 * megabyte,
+  result: 125 * megabyte, // 30 M characters of up to four bytes
+  failed: 40_000,
+};
+const bootTimeoutMs = 20_000;
+/** Memory of a process beside the isolate that it runs: Node itself and texts on their way. */
+const ownMemoryMb = 450;
+
+const require = createRequire(import.meta.url);
+
+/** What every isolate starts from, as source text: the libraries, then our own preparation. */
+export function guestSources(): string[] {
+  const files = [
+    ['lodash', 'lodash.min.js'],
+    ['date-fns', 'cdn.min.js'],
+    ['jsonata', 'jsonata.min.js'],
+  ].map(([name, file]) => join(dirname(require.resolve(`${name}/package.json`)), String(file)));
+  return [
+    'globalThis.window = globalThis;',
+    ...[...files, `${import.meta.dirname}/guest.js`].map((file) => readFileSync(file, 'utf8')),
+  ];
+}
+
+/**
+ * Finds the strictest jail in which a process starts here, by starting one in each.
+ *
+ * @throws Error when none works.
+ */
+export async function findJail(sources: readonly string[]): Promise<{ jail: Jail; first: SandboxProcess }> {
+  const faults: string[] = [];
+  for (const jail of possibleJails()) {
+    try {
+      return { jail, first: await startProcess(jail, sources) };
+    } catch (error) {
+      faults.push(`${jail.name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  throw new Error(`No sandbox process can be started. ${faults.join('; ')}`);
+}
+
+/** Starts a process and waits until its first isolate is warm. */
+export async function startProcess(jail: Jail, sources: readonly string[]): Promise<SandboxProcess> {
+  const child = startJailed(jail);
+  let isAlive = true;
+  let complaint = '';
+  let current: Current | undefined;
+  let whenReady = Promise.withResolvers<void>();
+  whenReady.promise.catch(() => undefined);
+
+  const kill = (reason: Error): void => {
+    isAlive = false;
+    child.kill('SIGKILL');
+    whenReady.reject(reason);
+    current?.settle({ error: reason });
+  };
+  const onFrame = (kind: FrameKind, body: string): void => {
+    if (kind === 'ready') return whenReady.resolve();
+    if (current === undefined) return undefined;
+    if (kind === 'console') current.job.onConsole(body);
+    else if (kind === 'result') current.settle({ result: body });
+    else if (kind === 'failed') current.settle({ error: readFailure(body, current.job) });
+    else if (kind === 'ask') ask(body, current);
+    return undefined;
+  };
+  const aborts = new WeakMap<Current, AbortController>();
+  const ask = (text: string, asker: Current): void => {
+    const signal = (aborts.get(asker) ?? new AbortController()).signal;
+    const answer = async (): Promise<void> => {
+      const body = await asker.job.onAsk(text, signal);
+      if (isAlive && current === asker) child.stdin?.write(encodeFrame('answer', body));
+    };
+    answer().catch(kill);
+  };
+  const read = frameReader((kind) => longest[kind] ?? -1, onFrame);
+  child.stdout?.on('data', (chunk: Buffer) => {
+    try {
+      if (isAlive) read(chunk);
+    } catch (error) {
+      kill(
+        new AppError(
+          'code_failed',
+          { reason: 'the sandbox was ended, since it sent what it may not' },
+          { cause: error },
+        ),
+      );
+    }
+  });
+  child.stderr?.on('data', (chunk: Buffer) => {
+    if (complaint.length < 4_000) complaint += chunk.toString('utf8');
+  });
+  child.stdin?.on('error', () => undefined); // the exit is reported below
+  child.on('error', (error) => kill(error));
+  child.on('close', (code, signalName) => {
+    const isMemory = /out of memory|allocation failed|heap limit|last few GCs|invalid size error/i.test(
+      complaint,
+    );
+    const reason = `the sandbox process ended (${signalName ?? code})`;
+    kill(
+      isMemory && current !== undefined
+        ? new AppError('code_out_of_memory', { limitMb: current.job.memoryMb })
+        : new AppError('code_failed', { reason }, { cause: complaint }),
+    );
+  });
+
+  child.stdin?.write(encodeFrame('boot', JSON.stringify(sources)));
+  const bootTimer = setTimeout(() => kill(new Error('it did not start in time')), bootTimeoutMs);
+  await whenReady.promise.finally(() => clearTimeout(bootTimer));
+
+  return {
+    pid: child.pid,
+    isAlive: () => isAlive,
+    kill: () => kill(new Error('closed')),
+    async run(job) {
+      await whenReady.promise;
+      whenReady = Promise.withResolvers<void>();
+      whenReady.promise.catch(() => undefined);
+      const outcome = Promise.withResolvers<string>();
+      const aborter = new AbortController();
+      const started: Current = {
+        job,
+        settle: (end) => {
+          if (current !== started) return;
+          current = undefined;
+          if ('result' in end) outcome.resolve(end.result);
+          else outcome.reject(end.error);
+        },
+      };
+      current = started;
+      aborts.set(started, aborter);
+      const timer = setTimeout(
+        () => kill(new AppError('code_timeout', { timeoutMs: job.timeoutMs })),
+        job.timeoutMs,
+      );
+      const watch = watchMemory(child.pid, job.memoryMb, () =>
+        kill(new AppError('code_out_of_memory', { limitMb: job.memoryMb })),
+      );
+      const onAbort = (): void =>
+        kill(job.signal?.reason instanceof Error ? job.signal.reason : new Error('stopped'));
+      job.signal?.addEventListener('abort', onAbort, { once: true });
+      try {
+        const { kind, source, input, memoryMb } = job;
+        child.stdin?.write(encodeFrame('job', JSON.stringify({ kind, source, input, memoryMb })));
+        return await outcome.promise;
+      } catch (error) {
+        // Whoever used up its memory may have left the process short of it: start afresh.
+        if (error instanceof AppError && error.code === 'code_out_of_memory') kill(error);
+        throw error;
+      } finally {
+        clearTimeout(timer);
+        clearInterval(watch);
+        aborter.abort();
+        job.signal?.removeEventListener('abort', onAbort);
+      }
+    },
+  };
+}
+
+function readFailure(body: string, job: ProcessJob): Error {
+  const { reason, message } = JSON.parse(body) as { reason?: unknown; message?: unknown };
+  if (reason === 'memory') return new AppError('code_out_of_memory', { limitMb: job.memoryMb });
+  return new AppError('code_failed', { reason: String(message).slice(0, 4_000) });
+}
+
+/** The isolate's own limit is approximate and does not see everything; the resident memory is the second limit. */
+function watchMemory(
+  pid: number | undefined,
+  memoryMb: number,
+  onBreach: () => void,
+): NodeJS.Timeout | undefined {
+  if (pid === undefined || process.platform !== 'linux') return undefined;
+  return setInterval(() => {
+    try {
+      const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]);
+      if (pages * 4096 > (memoryMb + ownMemoryMb) * megabyte) onBreach();
+    } catch {
+      // the process is gone, which its exit reports
+    }
+  }, 100);
+}
