@@ -10,3 +10,26 @@ export {
   upsertLinkedAccount,
 } from '#connections/linked-accounts';
 export { issueSessionToken } from '#connections/session-tokens';
+export {
+  type App,
+  type AppSettings,
+  type AppSettingsInput,
+  callbackUrl,
+  type ConnectedAccount,
+  findApp,
+  findCatalogueApp,
+  listApps,
+  listCatalogue,
+  saveAppSettings,
+} from '#connections/apps';
+export { connectWithKeys } from '#connections/connect-with-keys';
+export type { ConnectionConfig, ConnectionDeps, ConnectorCatalogue } from '#connections/deps';
+export { disconnect } from '#connections/disconnect';
+export {
+  type ActionCall,
+  actionEffect,
+  type ActionResult,
+  executeAction,
+  loadFieldOptions,
+} from '#connections/execute-action';
+export { type CallbackHint, type CallbackOutcome, finishOAuth, startOAuth } from '#connections/oauth-flow';

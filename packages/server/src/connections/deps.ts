@@ -1,0 +1,43 @@
+import type { Connector } from '@inlay/connectors/kit';
+import type { Pool } from 'pg';
+import type { Db } from '#db/schema';
+import type { Clock } from '#domain/clock';
+import type { Tenant } from '#domain/tenant';
+import type { Outbound } from '#outbound/index';
+import type { Vault } from '#vault/index';
+
+/** The connectors of this build; `@inlay/connectors` itself is one. */
+export interface ConnectorCatalogue {
+  findConnector(slug: string): Connector | undefined;
+  listConnectors(): readonly Connector[];
+}
+
+/** What connecting needs of the settings. */
+export interface ConnectionConfig {
+  /** Callback URLs start with it, in the settings page and in requests alike. */
+  readonly publicUrl: string;
+  /** OAuth clients that the operator offers as "use our credentials", by app slug. */
+  readonly appCredentials: Readonly<
+    Record<string, { readonly clientId: string; readonly clientSecret: string }>
+  >;
+}
+
+/** What the functions of this folder are given. */
+export interface ConnectionDeps {
+  readonly db: Db;
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly vault: Vault;
+  readonly outbound: Outbound;
+  readonly connectors: ConnectorCatalogue;
+  readonly config: ConnectionConfig;
+  readonly log: {
+    info(detail: object, message: string): void;
+    warn(detail: object, message: string): void;
+  };
+  /** Runs inside the transaction that stores a new connection, e.g. to make the default config. */
+  readonly onConnected?: (
+    transaction: Db,
+    connection: { readonly tenant: Tenant; readonly linkedAccountId: string; readonly slug: string },
+  ) => Promise<void>;
+}

@@ -1,0 +1,186 @@
+import {
+  type ApiResponse,
+  checkConnection,
+  type Choice,
+  type Connector,
+  type Effect,
+  effectOf,
+  findAction,
+  type HttpPort,
+  loadOptions,
+  ProviderError,
+  runAction,
+} from '@inlay/connectors/kit';
+import type { ConnectionDeps, ConnectorCatalogue } from '#connections/deps';
+import { inputProblem } from '#connections/input-problem';
+import { budgetKey, placementOf, providerHttp } from '#connections/provider-http';
+import {
+  type ConnectionOwner,
+  isRenewable,
+  type LiveConnection,
+  liveConnection,
+  needsReauth,
+  renewOnce,
+} from '#connections/renew';
+import { expireConnection, findCallContext } from '#db/connection';
+import { AppError } from '#domain/errors';
+import type { Tenant } from '#domain/tenant';
+
+/** What came of an action. A provider's refusal is an outcome: its status, and its body as data. */
+export interface ActionResult {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly data: unknown;
+  readonly retryAfterMs?: number;
+}
+
+/** Whose connection to which app. */
+export interface ConnectionTarget {
+  readonly tenant: Tenant;
+  /** The record id, not the SaaS company's own one. */
+  readonly linkedAccountId: string;
+  readonly slug: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface ActionCall extends ConnectionTarget {
+  readonly actionId: string;
+  readonly input: Readonly<Record<string, unknown>>;
+  /** Sent to providers that take one: the same key again does not repeat the effect. */
+  readonly idempotencyKey?: string;
+}
+
+/**
+ * Runs an action with the account's credential, renewed when it is due.
+ *
+ * @throws AppError `app_not_found`, `action_not_found`, `action_parameter_missing`, `invalid_request`,
+ * `not_connected`, `connection_needs_reauth`, `refresh_unavailable`, and those of `Outbound.send`
+ */
+export async function executeAction(deps: ConnectionDeps, call: ActionCall): Promise<ActionResult> {
+  return withConnection(deps, call, async (connector, http) => {
+    const output = await runAction(connector, call.actionId, call.input, http, {
+      now: deps.clock.now(),
+      ...(call.idempotencyKey !== undefined && { idempotencyKey: call.idempotencyKey }),
+    });
+    if (output.ok) return { ok: true, status: output.status, data: output.data };
+    const { status, body, retryAfterMs } = output.error;
+    return { ok: false, status, data: body, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+  });
+}
+
+/** The choices that an app's live list offers this account. @throws as `executeAction`, and `provider_refused` */
+export async function loadFieldOptions(
+  deps: ConnectionDeps,
+  call: ConnectionTarget & {
+    readonly optionsName: string;
+    readonly params: Readonly<Record<string, unknown>>;
+  },
+): Promise<Choice[]> {
+  return withConnection(deps, call, async (connector, http) => {
+    try {
+      return await loadOptions(connector, call.optionsName, call.params, http);
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      throw new AppError(
+        'provider_unreachable',
+        { app: connector.name, reason: `it answered with status ${error.status}` },
+        { cause: error },
+      );
+    }
+  });
+}
+
+/** What resending an action would do. @throws AppError `app_not_found`, `action_not_found` */
+export function actionEffect(
+  connectors: ConnectorCatalogue,
+  slug: string,
+  actionId: string,
+  input: Readonly<Record<string, unknown>> = {},
+  idempotencyKey?: string,
+): Effect {
+  const connector = connectors.findConnector(slug);
+  if (connector === undefined) throw new AppError('app_not_found', { slug, orgId: '' });
+  try {
+    return effectOf(findAction(connector, actionId), input, idempotencyKey);
+  } catch (error) {
+    throw inputProblem(error, connector);
+  }
+}
+
+async function withConnection<T>(
+  deps: ConnectionDeps,
+  target: ConnectionTarget,
+  work: (connector: Connector, http: HttpPort) => Promise<T>,
+): Promise<T> {
+  const { tenant, slug } = target;
+  const connector = deps.connectors.findConnector(slug);
+  const context = connector && (await findCallContext(deps.pool, tenant, target.linkedAccountId, slug));
+  if (connector === undefined || context?.is_enabled !== true) {
+    throw new AppError('app_not_found', { slug, orgId: tenant.orgId });
+  }
+  const owner: ConnectionOwner = {
+    tenant,
+    connector,
+    vars: context.variables,
+    accountId: context.account_id,
+  };
+  if (context.connection === undefined) {
+    throw new AppError('not_connected', { app: connector.name, account: owner.accountId });
+  }
+  try {
+    const live = await liveConnection(deps, owner, context.connection);
+    return await work(connector, connectionHttp(deps, owner, live, target.signal));
+  } catch (error) {
+    throw inputProblem(error, connector);
+  }
+}
+
+/**
+ * A port with the connection's credential. When the provider calls the access token dead, it is renewed once and
+ * the request sent again: a refused request had no effect, so even one that must happen once may be repeated.
+ */
+function connectionHttp(
+  deps: ConnectionDeps,
+  owner: ConnectionOwner,
+  start: LiveConnection,
+  signal: AbortSignal | undefined,
+): HttpPort {
+  const { connector } = owner;
+  let live = start;
+  const portOf = ({ row, credential }: LiveConnection): HttpPort => {
+    const place = { meta: row.meta, vars: owner.vars };
+    const provider = { connector, place, budgetKey: budgetKey(connector, owner.tenant, row.id) };
+    return providerHttp(deps.outbound, provider, placementOf(connector, credential, place), signal);
+  };
+  const isRejected = ({ status }: ApiResponse): boolean => connector.http.expiredStatus.includes(status);
+
+  return {
+    async send(request) {
+      let response = await portOf(live).send(request);
+      if (isRejected(response) && isRenewable(connector, live.credential)) {
+        live = await renewOnce(deps, owner, live.row);
+        response = await portOf(live).send(request);
+      }
+      if (isRejected(response) && (await isRejectedByCheck(portOf(live)))) {
+        await expireConnection(deps.db, live.row, {
+          reason: 'The provider no longer accepts the credential',
+          detail: { status: response.status },
+          now: deps.clock.now(),
+        });
+        throw needsReauth(owner);
+      }
+      return response;
+    },
+  };
+
+  /** One endpoint may answer 401 for reasons of its own; only the connector's check speaks for the credential. */
+  async function isRejectedByCheck(http: HttpPort): Promise<boolean> {
+    const { meta } = live.row;
+    try {
+      await checkConnection(connector, http, { meta, vars: owner.vars });
+      return false;
+    } catch (error) {
+      return error instanceof ProviderError && connector.http.expiredStatus.includes(error.status);
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type Credential, sealCredential } from '#connections/credential';
+import type { ConnectionDeps } from '#connections/deps';
+import {
+  findConnection,
+  findConnectionId,
+  insertConnectionLog,
+  lockConnectionKey,
+  upsertConnection,
+} from '#db/connection';
+import { newId } from '#domain/ids';
+import type { Tenant } from '#domain/tenant';
+
+/** A credential that the provider has accepted, and what it told about itself. */
+export interface ProvenCredential {
+  readonly tenant: Tenant;
+  readonly linkedAccountId: string;
+  readonly slug: string;
+  readonly credential: Credential;
+  readonly accessExpiresAt: Date | null;
+  readonly refreshExpiresAt: Date | null;
+  readonly grantedScopes: readonly string[] | null;
+  readonly identifier: unknown;
+  readonly meta: Record<string, string>;
+  /** For the log, e.g. required scopes that were not granted. */
+  readonly detail?: Record<string, unknown>;
+}
+
+/**
+ * Stores a connection and the log line that says so, in one transaction: from its commit on every reader sees the
+ * account connected. Authorizing again replaces the credential in place; a different account behind it is noted.
+ */
+export async function storeConnection(
+  deps: Pick<ConnectionDeps, 'db' | 'vault' | 'clock' | 'onConnected'>,
+  proven: ProvenCredential,
+): Promise<void> {
+  const { tenant, linkedAccountId, slug } = proven;
+  const authType = proven.credential.kind;
+  await deps.db.transaction().execute(async (transaction) => {
+    await lockConnectionKey(transaction, tenant, linkedAccountId, slug, authType);
+    const existingId = await findConnectionId(transaction, tenant, { linkedAccountId, slug, authType });
+    const before =
+      existingId === undefined ? undefined : await findConnection(transaction, tenant, existingId);
+    const id = existingId ?? newId();
+    const now = deps.clock.now();
+    await upsertConnection(transaction, tenant, {
+      ...proven,
+      id,
+      authType,
+      sealed: sealCredential(deps.vault, id, proven.credential),
+      now,
+    });
+    const log = (event: 'created' | 'reauthenticated' | 'account_changed', detail: Record<string, unknown>) =>
+      insertConnectionLog(
+        transaction,
+        { org_id: tenant.orgId, environment: tenant.environment },
+        { linkedAccountId, slug, event, authType, detail, now },
+      );
+    const detail = {
+      ...(proven.identifier !== undefined && { identifier: proven.identifier }),
+      ...proven.detail,
+    };
+    await log(before === undefined ? 'created' : 'reauthenticated', detail);
+    const isOtherAccount =
+      before?.identifier != null &&
+      proven.identifier !== undefined &&
+      !isDeepStrictEqual(before.identifier, proven.identifier);
+    if (isOtherAccount) await log('account_changed', { from: before.identifier, to: proven.identifier });
+    await deps.onConnected?.(transaction, { tenant, linkedAccountId, slug });
+  });
+}
