@@ -11,6 +11,7 @@ import type { Config } from '#config';
 import { migrate } from '#db/migrate';
 import { createDb, createPool } from '#db/pool';
 import { systemClock } from '#domain/clock';
+import { createOutbound, postgresBudgetStore } from '#outbound/index';
 import { openVault } from '#vault/index';
 
 /** A running Inlay. */
@@ -55,6 +56,15 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
   opened.defer(() => pool.end());
   await migrate(pool);
 
+  const outbound = createOutbound({
+    allow: config.egressAllow,
+    clock: systemClock,
+    budgets: postgresBudgetStore(pool),
+    onCall: (call) => log.debug({ call }, 'outbound call'),
+    userAgent: `Inlay/${version}`,
+  });
+  opened.defer(() => outbound.close());
+
   const deps = {
     config: { ...config, version },
     db: createDb(pool),
@@ -62,6 +72,7 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
     clock: systemClock,
     log,
     vault,
+    outbound,
     connectors,
   };
 

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Pool } from 'pg';
 import type { Db } from '#db/schema';
 import type { Clock } from '#domain/clock';
+import type { Outbound } from '#outbound/index';
 import type { Vault } from '#vault/index';
 
 /** The settings that HTTP needs; `#config` provides them. */
@@ -10,6 +11,10 @@ export interface ApiConfig {
   /** The origin under which browsers and clients reach us: callback URLs and portal links start with it. */
   readonly publicUrl: string;
   readonly version: string;
+  /** OAuth clients that the operator offers as "use our credentials", by app slug. */
+  readonly appCredentials: Readonly<
+    Record<string, { readonly clientId: string; readonly clientSecret: string }>
+  >;
   /** Origins whose pages may call the wire; `*` is any. */
   readonly allowedOrigins: readonly string[];
   /** Life of a session token; Cobalt's documents say 24 h. */
@@ -31,6 +36,7 @@ export interface ApiDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly vault: Vault;
+  readonly outbound: Outbound;
   /** Every connector of this build, by slug. */
   readonly connectors: typeof connectors;
 }

@@ -7,6 +7,7 @@ import type { LinkedAccountRef } from '#domain/linked-account';
 import type { Tenant } from '#domain/tenant';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
 import { createOrganization } from '#organizations/index';
+import { createOutbound } from '#outbound/index';
 import { createVault } from '#vault/index';
 import type { ApiApp } from '#api/app';
 import type { ApiConfig, ApiDeps } from '#api/deps';
@@ -33,6 +34,7 @@ export interface TestApi {
 const testConfig: ApiConfig = {
   publicUrl: 'http://localhost:3000',
   version: '0.0.0-test',
+  appCredentials: {},
   allowedOrigins: ['*'],
   sessionTokenHours: 24,
   frameAncestors: [],
@@ -56,6 +58,7 @@ export async function createTestApi(
       keys: [{ id: '00'.repeat(8), key: randomBytes(32) }],
       derivationKey: randomBytes(32),
     }),
+    outbound: createOutbound({ allow: ['127.0.0.1', '::1'], clock: systemClock }),
     ...overrides,
     config: { ...testConfig, ...overrides.config },
   };
@@ -89,6 +92,7 @@ export async function createTestApi(
     },
     async close() {
       await app.close();
+      await deps.outbound.close();
       await database.drop();
     },
   };

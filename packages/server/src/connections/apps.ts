@@ -1,7 +1,8 @@
-import { type Connector, isRecord, parseInput } from '@inlay/connectors/kit';
+import { type Connector, parseInput, type Values } from '@inlay/connectors/kit';
 import type { ConnectionDeps } from '#connections/deps';
 import type { OAuthClient } from '#connections/credential';
 import { inputProblem } from '#connections/input-problem';
+import { textValues } from '#connections/text-values';
 import {
   type AppSettingChange,
   type AppSettingRow,
@@ -70,7 +71,7 @@ export async function listCatalogue(deps: AppDeps, tenant: Tenant): Promise<App[
 
 /** One app of the catalogue, enabled or not. @throws AppError `app_not_found` */
 export async function findCatalogueApp(deps: AppDeps, tenant: Tenant, slug: string): Promise<App> {
-  const connector = deps.connectors.findConnector(slug);
+  const connector = deps.connectors.get(slug);
   if (connector === undefined) throw new AppError('app_not_found', { slug, orgId: tenant.orgId });
   return app(deps, connector, await findAppSetting(deps.db, tenant, slug), []);
 }
@@ -82,8 +83,7 @@ export async function listApps(deps: AppDeps, tenant: Tenant, linkedAccountId: s
     listConnections(deps.db, tenant, linkedAccountId),
   ]);
   const enabled = new Map(settings.filter((row) => row.is_enabled).map((row) => [row.app_slug, row]));
-  return deps.connectors
-    .listConnectors()
+  return byName(deps)
     .filter((connector) => enabled.has(connector.slug))
     .map((connector) =>
       app(
@@ -112,7 +112,7 @@ export async function enabledConnector(
   tenant: Tenant,
   slug: string,
 ): Promise<{ connector: Connector; setting: AppSettingRow }> {
-  const connector = deps.connectors.findConnector(slug);
+  const connector = deps.connectors.get(slug);
   const setting = connector && (await findAppSetting(deps.db, tenant, slug));
   if (connector === undefined || setting?.is_enabled !== true) {
     throw new AppError('app_not_found', { slug, orgId: tenant.orgId });
@@ -150,6 +150,10 @@ function app(
     // Calls use the active connection, so the account is asked to come back only when there is none.
     needsReauth: connections.length > 0 && connections.every((one) => one.status === 'expired'),
   };
+}
+
+function byName(deps: AppDeps): Connector[] {
+  return [...deps.connectors.values()].toSorted((a, b) => a.name.localeCompare(b.name, 'en'));
 }
 
 function settingsOf(deps: AppDeps, connector: Connector, setting: AppSettingRow | undefined): AppSettings {
@@ -228,7 +232,7 @@ export async function saveAppSettings(
   slug: string,
   input: AppSettingsInput,
 ): Promise<App> {
-  const connector = deps.connectors.findConnector(slug);
+  const connector = deps.connectors.get(slug);
   if (connector === undefined) throw new AppError('app_not_found', { slug, orgId: tenant.orgId });
   const refuse = (path: string, message: string): never => {
     throw new AppError('invalid_request', { problems: [{ path, message }] });
@@ -277,13 +281,9 @@ export async function saveAppSettings(
   return findCatalogueApp(deps, tenant, slug);
 }
 
-function parseVariables(
-  connector: Connector,
-  input: Readonly<Record<string, unknown>>,
-): Record<string, string> {
+function parseVariables(connector: Connector, input: Readonly<Record<string, unknown>>): Values {
   try {
-    const values = parseInput(connector.vars, isRecord(input) ? input : {});
-    return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]));
+    return textValues(parseInput(connector.vars, input));
   } catch (error) {
     throw inputProblem(error, connector);
   }

@@ -1,4 +1,4 @@
-import { checkConnection, parseInput, ProviderError, type Values } from '@inlay/connectors/kit';
+import { checkConnection, parseInput, ProviderError } from '@inlay/connectors/kit';
 import { enabledConnector } from '#connections/apps';
 import type { KeyCredential } from '#connections/credential';
 import type { ConnectionDeps } from '#connections/deps';
@@ -6,6 +6,7 @@ import { inputProblem } from '#connections/input-problem';
 import { login } from '#connections/login';
 import { placementOf, providerHttp } from '#connections/provider-http';
 import { storeConnection } from '#connections/store-connection';
+import { textValues } from '#connections/text-values';
 import { AppError } from '#domain/errors';
 import type { LinkedAccountRef } from '#domain/linked-account';
 import type { Tenant } from '#domain/tenant';
@@ -39,7 +40,7 @@ export async function connectWithKeys(
   const vars = setting.variables;
   try {
     const fields = parseInput(keybased.fields, input.fields);
-    const typed = pickText(fields, keybased.keep);
+    const typed = textValues(Object.fromEntries(keybased.keep.map((name) => [name, fields[name]])));
     // Calls that prove the keys are counted apart: the connection has no id yet.
     const key = `connect:${linkedAccount.id}:${slug}`;
     const session = await login(
@@ -85,10 +86,4 @@ function refused(error: ProviderError, app: string): AppError {
         { app, reason: `it answered with status ${error.status}, so the credentials could not be verified` },
         { cause: error },
       );
-}
-
-function pickText(fields: Readonly<Record<string, unknown>>, names: readonly string[]): Values {
-  return Object.fromEntries(
-    names.flatMap((name) => (fields[name] === undefined ? [] : [[name, String(fields[name])]])),
-  );
 }

@@ -6,11 +6,8 @@ import type { Tenant } from '#domain/tenant';
 import type { Outbound } from '#outbound/index';
 import type { Vault } from '#vault/index';
 
-/** The connectors of this build; `@inlay/connectors` itself is one. */
-export interface ConnectorCatalogue {
-  findConnector(slug: string): Connector | undefined;
-  listConnectors(): readonly Connector[];
-}
+/** The connectors of this build, by slug. */
+export type ConnectorCatalogue = ReadonlyMap<string, Connector>;
 
 /** What connecting needs of the settings. */
 export interface ConnectionConfig {

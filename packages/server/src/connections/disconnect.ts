@@ -50,14 +50,14 @@ export async function disconnect(
     return rows;
   });
   if (removed.length === 0) {
-    const app = deps.connectors.findConnector(slug)?.name ?? slug;
+    const app = deps.connectors.get(slug)?.name ?? slug;
     throw new AppError('not_connected', { app, account: linkedAccount.accountId });
   }
   await Promise.all(removed.map((row) => revoke(deps, tenant, row)));
 }
 
 async function revoke(deps: ConnectionDeps, tenant: Tenant, row: ConnectionRow): Promise<void> {
-  const connector = deps.connectors.findConnector(row.app_slug);
+  const connector = deps.connectors.get(row.app_slug);
   const oauth2 = connector?.auth.oauth2;
   if (connector === undefined || oauth2?.revocationUrl === undefined || row.auth_type !== 'oauth2') return;
   try {

@@ -98,7 +98,7 @@ export function actionEffect(
   input: Readonly<Record<string, unknown>> = {},
   idempotencyKey?: string,
 ): Effect {
-  const connector = connectors.findConnector(slug);
+  const connector = connectors.get(slug);
   if (connector === undefined) throw new AppError('app_not_found', { slug, orgId: '' });
   try {
     return effectOf(findAction(connector, actionId), input, idempotencyKey);
@@ -113,7 +113,7 @@ async function withConnection<T>(
   work: (connector: Connector, http: HttpPort) => Promise<T>,
 ): Promise<T> {
   const { tenant, slug } = target;
-  const connector = deps.connectors.findConnector(slug);
+  const connector = deps.connectors.get(slug);
   const context = connector && (await findCallContext(deps.pool, tenant, target.linkedAccountId, slug));
   if (connector === undefined || context?.is_enabled !== true) {
     throw new AppError('app_not_found', { slug, orgId: tenant.orgId });

@@ -17,6 +17,7 @@ import { fillTemplate } from '#connections/fill-template';
 import { inputProblem } from '#connections/input-problem';
 import { placementOf, providerHttp } from '#connections/provider-http';
 import { storeConnection } from '#connections/store-connection';
+import { textValues } from '#connections/text-values';
 import { exchangeCode, type TokenGrant, TokenRefusal } from '#connections/token-endpoint';
 import type { AppSettingRow } from '#db/app-setting';
 import { findAppSetting } from '#db/app-setting';
@@ -70,10 +71,7 @@ export async function startOAuth(
   const client = currentOAuthClient(deps, tenant, connector, setting);
   const returnTo = input.returnTo === undefined ? null : ownPage(deps.config.publicUrl, input.returnTo);
   try {
-    const before = parseInput(oauth2.before, input.params);
-    const meta = Object.fromEntries(
-      Object.entries(before).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
-    );
+    const meta = textValues(parseInput(oauth2.before, input.params));
     const place: Place = { meta, vars: setting.variables };
     const state = oauth.generateRandomState();
     const verifier = oauth2.pkce === 'off' ? undefined : oauth.generateRandomCodeVerifier();
@@ -161,7 +159,7 @@ export async function finishOAuth(
   const stateHash = hashState(state);
   const claimed =
     state === '' ? undefined : await claimOAuthState(deps.db, stateHash, slug, deps.clock.now());
-  const connector = deps.connectors.findConnector(slug);
+  const connector = deps.connectors.get(slug);
   if (claimed === undefined || connector?.auth.oauth2 === undefined) {
     return {
       kind: 'failed',
