@@ -64,9 +64,7 @@ export function callbackUrl(config: ConnectionDeps['config'], slug: string): str
 /** The whole catalogue for the dashboard: enabled or not, with settings, in the order of names. */
 export async function listCatalogue(deps: AppDeps, tenant: Tenant): Promise<App[]> {
   const rows = new Map((await listAppSettings(deps.db, tenant)).map((row) => [row.app_slug, row]));
-  return deps.connectors
-    .listConnectors()
-    .map((connector) => app(deps, connector, rows.get(connector.slug), []));
+  return byName(deps).map((connector) => app(deps, connector, rows.get(connector.slug), []));
 }
 
 /** One app of the catalogue, enabled or not. @throws AppError `app_not_found` */
