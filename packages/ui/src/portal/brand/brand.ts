@@ -28,7 +28,10 @@ export const grounds: Record<Scheme, readonly string[]> = {
 const surface: Record<Scheme, string> = { light: '#fdfcfa', dark: '#1b1e21' };
 
 const text = 4.5;
+const strongText = 7;
 const mark = 3;
+/** Below this chroma nobody sees a hue. */
+const grey = 0.03;
 
 /**
  * The custom properties that dress the page in the organisation's colours, each a light-dark() pair.
@@ -57,28 +60,31 @@ function schemeColours(
   const all = grounds[scheme].map((hex) => parseHex(hex)!);
   const base = parseHex(surface[scheme])!;
   const background = fill ?? legibleOn(ink!, all, text);
-  const onBackground = legibleOn(
-    ink !== undefined && fill !== undefined ? ink : bestInk(background),
-    [background],
-    text,
-  );
+  const onBackground = inkOn(background, fill === undefined ? undefined : ink);
 
   const hue = [fill, ink].filter((c) => c !== undefined).toSorted((a, b) => chromaOf(b) - chromaOf(a))[0]!;
   const soft = softShade(hue, scheme);
   const onGround = legibleOn(hue, [...all, soft], text);
 
-  const hover = hoverShade(background, onBackground);
+  const band = bandShade(background, scheme, base);
   return {
     '--accent': background,
     '--accent-ink': onBackground,
-    '--accent-hover': hover,
+    '--accent-hover': hoverShade(background, onBackground),
     '--accent-edge': contrast(background, base) >= mark ? background : legibleOn(background, all, mark),
     '--accent-text': onGround,
     '--accent-soft': soft,
     '--focus': onGround,
-    '--band': bandShade(background, scheme, base),
-    '--band-ink': legibleOn(onBackground, [bandShade(background, scheme, base)], text),
+    '--band': band,
+    '--band-ink': inkOn(band, onBackground),
   };
+}
+
+/** The wanted text colour where it is legible; else its hue moved well clear, or plain black or white. */
+function inkOn(background: Colour, wanted: Colour | undefined): Colour {
+  if (wanted === undefined) return bestInk(background);
+  if (contrast(wanted, background) >= text) return wanted;
+  return chromaOf(wanted) < grey ? bestInk(background) : legibleOn(wanted, [background], strongText);
 }
 
 function bestInk(background: Colour): Colour {
@@ -99,6 +105,6 @@ function hoverShade(background: Colour, ink: Colour): Colour {
 
 /** White paper in a dark room is a lamp: a header without hue takes the scheme's own surface there. */
 function bandShade(background: Colour, scheme: Scheme, base: Colour): Colour {
-  const isPaper = chromaOf(background) < 0.03 && lightnessOf(background) > 0.85;
+  const isPaper = chromaOf(background) < grey && lightnessOf(background) > 0.85;
   return isPaper && scheme === 'dark' ? base : background;
 }

@@ -235,7 +235,7 @@ export function descendantsOf(fields: readonly ConfigField[], fieldId: string): 
   const found = new Set<ConfigField>();
   const visit = (id: string) => {
     for (const field of fields) {
-      if (field.parent !== id || found.has(field)) continue;
+      if (field.parent !== id || field.id === fieldId || found.has(field)) continue;
       found.add(field);
       visit(field.id);
     }

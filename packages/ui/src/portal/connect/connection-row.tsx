@@ -47,7 +47,7 @@ export function ConnectionRow({
               </h3>
               <p className="connection-who">
                 {identifier !== undefined && <span>{t('connected_as', { identifier })}</span>}
-                <span className="muted">{method}</span>
+                <span className="muted">{t(`via_${authType}`, { app: app.name })}</span>
                 {formatTime(account.connectedAt) !== '' && (
                   <time className="muted" dateTime={account.connectedAt}>
                     {t('connected_since', { time: formatTime(account.connectedAt) })}

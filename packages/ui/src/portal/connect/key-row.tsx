@@ -65,7 +65,7 @@ export function KeyRow({ app, isOnlyWay, onConnected, onDisconnected }: KeyRowPr
       action={
         !isOpen && (
           <Button
-            kind={account === undefined || account.status === 'expired' ? 'primary' : 'quiet'}
+            kind={account?.status === 'expired' || (account === undefined && isOnlyWay) ? 'primary' : 'quiet'}
             aria-expanded={false}
             aria-label={
               account === undefined

@@ -12,14 +12,12 @@ import { type OAuthPhase, useOAuth } from './use-oauth.ts';
 
 interface OAuthRowProps {
   readonly app: Application;
-  /** How an authorization in this tab ended before the page was loaded. */
-  readonly outcome: 'denied' | 'failed' | undefined;
   readonly onConnected: (app: Application) => void;
   readonly onDisconnected: () => void;
 }
 
 /** Connecting by the provider's own consent page. */
-export function OAuthRow({ app, outcome, onConnected, onDisconnected }: OAuthRowProps) {
+export function OAuthRow({ app, onConnected, onDisconnected }: OAuthRowProps) {
   const account = accountOf(app, 'oauth2');
   const fields = app.auth_type_options?.oauth2 ?? [];
   const { phase, start } = useOAuth(app, onConnected);
@@ -68,10 +66,7 @@ export function OAuthRow({ app, outcome, onConnected, onDisconnected }: OAuthRow
         />
       </form>
       <div aria-live="polite">
-        <Progress
-          app={app}
-          phase={phase.at === 'idle' && outcome ? { at: 'ended', why: outcome, message: '' } : phase}
-        />
+        <Progress app={app} phase={phase} />
       </div>
     </ConnectionRow>
   );

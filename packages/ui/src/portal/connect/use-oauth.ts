@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
+import type { Failure } from '../api/portal-api.ts';
 import { asProblem } from '../api/problem.ts';
 import type { Application, ConnectedAccount } from '../api/wire.ts';
 import { accountOf } from '../connection-state.ts';
@@ -28,6 +29,15 @@ export function useOAuth(app: Application, onConnected: (app: Application) => vo
   const connected = useRef(onConnected);
   connected.current = onConnected;
   useEffect(() => () => attempt.current?.abort(), []);
+  // Back in this tab from the provider's page: the server knows how it ended.
+  useEffect(() => {
+    const left = takeLeftAttempt(app.slug);
+    if (left === undefined) return;
+    api.lastFailure(app.slug).then(
+      (failure) => setPhase(failure.id === left.failureId ? { at: 'idle' } : endedBy(failure)),
+      () => undefined,
+    );
+  }, [api, app.slug]);
 
   const start = useCallback(
     (fields: Readonly<Record<string, string>>) => {
@@ -50,6 +60,7 @@ export function useOAuth(app: Application, onConnected: (app: Application) => vo
         const url = await api.startOAuth(app.slug, fields, returnTo);
         if (abort.signal.aborted) return;
         if (popup === undefined) {
+          rememberLeftAttempt({ slug: app.slug, failureId: earlier.id });
           setPhase({ at: 'blocked', url });
           return;
         }
@@ -76,11 +87,7 @@ export function useOAuth(app: Application, onConnected: (app: Application) => vo
           const failure = await api.lastFailure(app.slug).catch(() => earlier);
           if (abort.signal.aborted) return;
           if (failure.id !== undefined && failure.id !== earlier.id) {
-            setPhase({
-              at: 'ended',
-              why: failure.is_denial ? 'denied' : 'failed',
-              message: failure.message ?? '',
-            });
+            setPhase(endedBy(failure));
             return;
           }
           if (closedAt !== undefined && Date.now() - closedAt > graceAfterCloseMs) {
@@ -126,4 +133,39 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
     addEventListener('focus', done);
     signal.addEventListener('abort', done);
   });
+}
+
+function endedBy(failure: Failure): OAuthPhase {
+  return {
+    at: 'ended',
+    why: failure.is_denial === true ? 'denied' : 'failed',
+    message: failure.message ?? '',
+  };
+}
+
+/** An authorization that went on in this tab, and the newest failure known before it. */
+interface LeftAttempt {
+  readonly slug: string;
+  readonly failureId: string | undefined;
+}
+
+const leftKey = 'inlay-left-for-provider';
+
+function rememberLeftAttempt(attempt: LeftAttempt): void {
+  try {
+    sessionStorage.setItem(leftKey, JSON.stringify(attempt));
+  } catch {
+    // Without tab storage the page shows the connection's state all the same, only not why it failed.
+  }
+}
+
+function takeLeftAttempt(slug: string): LeftAttempt | undefined {
+  try {
+    const attempt = JSON.parse(sessionStorage.getItem(leftKey) ?? 'null') as LeftAttempt | null;
+    if (attempt?.slug !== slug) return undefined;
+    sessionStorage.removeItem(leftKey);
+    return attempt;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback } from 'react';
 import { AppLogo } from '#components/app-logo.tsx';
 import { Icon } from '#components/icon.tsx';
 import { useAnnounce } from '#components/live-region.tsx';
@@ -48,7 +48,6 @@ export function AppPage({ slug }: { slug: string }) {
 function AppView({ app, onChange }: { app: Application; onChange: (app: Application) => void }) {
   const { api } = usePortal();
   const announce = useAnnounce();
-  const outcome = useReturnOutcome();
   const authTypes = authTypesOf(app);
   const state = connectionState(app);
 
@@ -82,13 +81,7 @@ function AppView({ app, onChange }: { app: Application; onChange: (app: Applicat
         <ul className="connections">
           {authTypes.map((type) =>
             type === 'oauth2' ? (
-              <OAuthRow
-                key={type}
-                app={app}
-                outcome={outcome}
-                onConnected={onConnected}
-                onDisconnected={onDisconnected}
-              />
+              <OAuthRow key={type} app={app} onConnected={onConnected} onDisconnected={onDisconnected} />
             ) : (
               <KeyRow
                 key={type}
@@ -110,20 +103,4 @@ function AppView({ app, onChange }: { app: Application; onChange: (app: Applicat
       )}
     </>
   );
-}
-
-/** How an authorization in this same tab ended: the way back from the provider carries it once. */
-function useReturnOutcome(): 'denied' | 'failed' | undefined {
-  const [outcome] = useState((): 'denied' | 'failed' | undefined => {
-    const value = new URLSearchParams(location.search).get('outcome');
-    return value === 'denied' || value === 'failed' ? value : undefined;
-  });
-  useEffect(() => {
-    const query = new URLSearchParams(location.search);
-    if (!query.has('outcome')) return;
-    query.delete('outcome');
-    const rest = query.toString();
-    history.replaceState(null, '', location.pathname + (rest === '' ? '' : `?${rest}`));
-  }, []);
-  return outcome;
 }
