@@ -51,6 +51,7 @@ function refuseHostileShape(root: unknown, isTextChecked: boolean): void {
     }
     for (const [key, child] of Object.entries(value)) {
       const childPath = path === '' ? key : `${path}.${key}`;
+      if (isTextChecked) refuseUnstorableText(key, childPath);
       if (key === '__proto__') throw new AppError('forbidden_key', { key: childPath });
       if (
         key === 'constructor' &&
