@@ -42,7 +42,7 @@ test('the routes that anybody may call are exactly these', () => {
   const open = api.app.registeredRoutes.filter(({ auth, method }) => auth === 'none' && method !== 'HEAD');
   assert.deepEqual(
     open.map(({ method, url }) => `${method} ${url}`).toSorted((a, b) => a.localeCompare(b)),
-    ['GET /healthz', 'GET /readyz'],
+    ['GET /healthz', 'GET /readyz', 'POST /api/admin/sign-in', 'POST /api/admin/sign-up'],
   );
 });
 

@@ -56,8 +56,9 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   if (known.status >= 500) {
     request.log.error({ err: error, code: known.code }, 'request failed');
   }
-  if (known.code === 'rate_limited') {
-    reply.header('retry-after', String((known.details as { retryAfterSeconds: number }).retryAfterSeconds));
+  const details: unknown = known.details;
+  if (typeof details === 'object' && details !== null && 'retryAfterSeconds' in details) {
+    reply.header('retry-after', String(details.retryAfterSeconds));
   }
   return reply
     .code(known.status)

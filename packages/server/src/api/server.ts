@@ -2,9 +2,12 @@ import { randomUUID } from 'node:crypto';
 import Fastify from 'fastify';
 import { LogController } from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { requireConsoleUser } from '#api/admin/guard';
+import { adminRoutes } from '#api/admin/index';
 import { defaultBodyLimit, type ApiApp } from '#api/app';
 import { createAuthenticator, type CredentialRule } from '#api/authenticate';
 import type { AuthRule } from '#api/caller';
+import { createConsoleAuth, type ConsoleAuth } from '#api/console-auth';
 import type { ApiDeps } from '#api/deps';
 import { sendError } from '#api/error-answer';
 import { healthRoutes } from '#api/health';
@@ -23,9 +26,11 @@ import { AppError } from '#domain/errors';
  */
 export async function buildApi(deps: ApiDeps): Promise<ApiApp> {
   const app = createServer(deps);
-  guard(app, deps);
+  const consoleAuth = createConsoleAuth(deps);
+  guard(app, deps, consoleAuth);
   healthRoutes(app, deps);
   wireRoutes(app, deps);
+  adminRoutes(app, deps, consoleAuth);
   await app.ready();
   return app;
 }
@@ -86,7 +91,7 @@ declare module 'fastify' {
 }
 
 /** Deny by default: a route without a declared rule stops the start, and each rule is enforced here only. */
-function guard(app: ApiApp, deps: ApiDeps): void {
+function guard(app: ApiApp, deps: ApiDeps, consoleAuth: ConsoleAuth): void {
   const authenticator = createAuthenticator(deps);
   const takeKeyToken = createRateLimiter(deps.clock, deps.config.rateLimitPerMinute);
   const takeAccountToken = createRateLimiter(deps.clock, deps.config.accountRateLimitPerMinute);
@@ -101,8 +106,12 @@ function guard(app: ApiApp, deps: ApiDeps): void {
   });
 
   app.decorateRequest('caller', null);
+  app.decorateRequest('console', null);
 
   app.addHook('onRequest', async (request) => {
+    if (!request.is404 && request.routeOptions.config.auth === 'console') {
+      request.console = await requireConsoleUser(deps, consoleAuth, request);
+    }
     const rule = credentialRule(request.routeOptions.config.auth, request.is404);
     if (rule === undefined) return;
     request.caller = await authenticator.byHeaders(request, rule);

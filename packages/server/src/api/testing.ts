@@ -52,7 +52,7 @@ export async function createTestApi(
     db: database.db,
     pool: database.pool,
     clock: systemClock,
-    log: pino({ level: 'silent' }),
+    log: pino({ level: 'error' }),
     connectors,
     vault: createVault({
       keys: [{ id: '00'.repeat(8), key: randomBytes(32) }],

@@ -297,6 +297,68 @@ table connection_log
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
+table console_account
+  id text not null
+  user_id text not null
+  provider_id text not null
+  account_id text not null
+  access_token text
+  refresh_token text
+  id_token text
+  access_token_expires_at timestamp with time zone
+  refresh_token_expires_at timestamp with time zone
+  scope text
+  password text
+  created_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now()
+  console_account_pkey: PRIMARY KEY (id)
+  console_account_user_id_fkey: FOREIGN KEY (user_id) REFERENCES console_user(id) ON DELETE CASCADE
+  INDEX console_account_user_id_idx ON public.console_account USING btree (user_id)
+
+table console_session
+  id text not null
+  token text not null
+  user_id text not null
+  active_organization_id text
+  expires_at timestamp with time zone not null
+  ip_address text
+  user_agent text
+  created_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now()
+  console_session_token_key: UNIQUE (token)
+  console_session_pkey: PRIMARY KEY (id)
+  console_session_active_organization_id_fkey: FOREIGN KEY (active_organization_id) REFERENCES organization(id) ON DELETE SET NULL
+  console_session_user_id_fkey: FOREIGN KEY (user_id) REFERENCES console_user(id) ON DELETE CASCADE
+  INDEX console_session_user_id_idx ON public.console_session USING btree (user_id)
+
+table console_sign_in_failure
+  email_hash bytea not null
+  failures integer not null
+  locked_until timestamp with time zone
+  last_at timestamp with time zone not null
+  console_sign_in_failure_pkey: PRIMARY KEY (email_hash)
+
+table console_user
+  id text not null
+  name text not null
+  email text not null
+  email_verified boolean not null
+  image text
+  created_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now()
+  console_user_email_key: UNIQUE (email)
+  console_user_pkey: PRIMARY KEY (id)
+
+table console_verification
+  id text not null
+  identifier text not null
+  value text not null
+  expires_at timestamp with time zone not null
+  created_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now()
+  console_verification_pkey: PRIMARY KEY (id)
+  INDEX console_verification_identifier_idx ON public.console_verification USING btree (identifier)
+
 table execution
   id text not null
   org_id text not null
@@ -466,8 +528,36 @@ table organization
   settings jsonb not null default '{}'::jsonb
   metadata text
   created_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone
   organization_slug_key: UNIQUE (slug)
   organization_pkey: PRIMARY KEY (id)
+
+table organization_invitation
+  id text not null
+  organization_id text not null
+  inviter_id text not null
+  email text not null
+  role text
+  status text not null
+  expires_at timestamp with time zone not null
+  created_at timestamp with time zone not null default now()
+  organization_invitation_pkey: PRIMARY KEY (id)
+  organization_invitation_inviter_id_fkey: FOREIGN KEY (inviter_id) REFERENCES console_user(id) ON DELETE CASCADE
+  organization_invitation_organization_id_fkey: FOREIGN KEY (organization_id) REFERENCES organization(id) ON DELETE CASCADE
+  INDEX organization_invitation_email_idx ON public.organization_invitation USING btree (email)
+  INDEX organization_invitation_organization_id_idx ON public.organization_invitation USING btree (organization_id)
+
+table organization_member
+  id text not null
+  organization_id text not null
+  user_id text not null
+  role text not null
+  created_at timestamp with time zone not null default now()
+  organization_member_user_id_organization_id_key: UNIQUE (user_id, organization_id)
+  organization_member_pkey: PRIMARY KEY (id)
+  organization_member_organization_id_fkey: FOREIGN KEY (organization_id) REFERENCES organization(id) ON DELETE CASCADE
+  organization_member_user_id_fkey: FOREIGN KEY (user_id) REFERENCES console_user(id) ON DELETE CASCADE
+  INDEX organization_member_organization_id_idx ON public.organization_member USING btree (organization_id)
 
 table schema_migration
   number integer not null

@@ -320,6 +320,43 @@ export interface InboxKeyTable extends TenantColumns {
   expires_at: Timestamp;
 }
 
+export interface ConsoleUserTable {
+  id: string;
+  name: string;
+  email: string;
+  email_verified: boolean;
+  image: string | null;
+  created_at: DefaultedTimestamp;
+  updated_at: DefaultedTimestamp;
+}
+
+export interface ConsoleSessionTable {
+  id: string;
+  token: string;
+  user_id: string;
+  active_organization_id: string | null;
+  expires_at: Timestamp;
+  ip_address: string | null;
+  user_agent: string | null;
+  created_at: DefaultedTimestamp;
+  updated_at: DefaultedTimestamp;
+}
+
+export interface OrganizationMemberTable {
+  id: string;
+  organization_id: string;
+  user_id: string;
+  role: string;
+  created_at: DefaultedTimestamp;
+}
+
+export interface ConsoleSignInFailureTable {
+  email_hash: Buffer;
+  failures: number;
+  locked_until: ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
+  last_at: Timestamp;
+}
+
 export interface Database {
   organization: OrganizationTable;
   api_key: ApiKeyTable;
@@ -336,6 +373,10 @@ export interface Database {
   config_field: ConfigFieldTable;
   config: ConfigTable;
   config_workflow: ConfigWorkflowTable;
+  console_user: ConsoleUserTable;
+  console_session: ConsoleSessionTable;
+  organization_member: OrganizationMemberTable;
+  console_sign_in_failure: ConsoleSignInFailureTable;
   worker: WorkerTable;
   execution: ExecutionTable;
   journal: JournalTable;

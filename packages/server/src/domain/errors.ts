@@ -130,6 +130,36 @@ export const errorCatalogue = {
     (d) => `This operation accepts ${d.accepted} only.`,
   ),
 
+  // Dashboard
+  not_signed_in: spec<undefined>(
+    401,
+    'SERVER_ERROR',
+    'never',
+    () => 'You are not signed in. Sign in and try again.',
+  ),
+  sign_in_failed: spec<undefined>(401, 'SERVER_ERROR', 'never', () => 'Email or password is wrong.'),
+  sign_in_locked: spec<{ retryAfterSeconds: number }>(
+    429,
+    'RATE_LIMITED',
+    'later',
+    (d) =>
+      `Too many failed sign-ins with this email. Try again in ${Math.ceil(d.retryAfterSeconds / 60)} min.`,
+  ),
+  sign_up_refused: spec<{ reason: string }>(400, 'VALIDATION_ERROR', 'never', (d) => `${d.reason}.`),
+  cross_site_request: spec<{ origin: string }>(
+    403,
+    'SERVER_ERROR',
+    'never',
+    (d) =>
+      `This change was asked for by "${d.origin}", not by the dashboard. Open the dashboard at its own address (INLAY_PUBLIC_URL).`,
+  ),
+  role_required: spec<{ role: string }>(
+    403,
+    'SERVER_ERROR',
+    'never',
+    (d) => `Only an ${d.role} of the organization may do this. Ask one of them.`,
+  ),
+
   // Linked accounts
   linked_account_required: spec<undefined>(
     400,

@@ -6,6 +6,7 @@ import {
   type OrganizationChange,
   type StoredOrganization,
 } from '#db/organization';
+import { inTransaction } from '#db/transaction';
 import { AppError } from '#domain/errors';
 import { newId } from '#domain/ids';
 import { createApiKey, type OrganizationDeps } from '#organizations/api-keys';
@@ -23,8 +24,7 @@ export async function createOrganization(
 ): Promise<NewOrganization> {
   const orgId = newId();
   const slug = slugFor(input.name);
-  return deps.db.transaction().execute(async (db) => {
-    const inTransaction = { ...deps, db };
+  return inTransaction(deps.db, async (db) => {
     await insertOrganization(db, {
       id: orgId,
       name: input.name,
@@ -32,7 +32,7 @@ export async function createOrganization(
       email: input.email ?? null,
       createdAt: deps.clock.now(),
     });
-    return { orgId, slug, keys: await createFirstKeys(inTransaction, orgId) };
+    return { orgId, slug, keys: await createFirstKeys({ ...deps, db }, orgId) };
   });
 }
 

@@ -19,7 +19,8 @@ create table organization (
   -- portal branding, redirect URLs and other choices of the organisation
   settings jsonb not null default '{}',
   metadata text,
-  created_at timestamptz not null default now()
+  created_at timestamptz not null default now(),
+  updated_at timestamptz
 );
 
 create table api_key (

@@ -1,0 +1,13 @@
+import { adminLinkedAccountRoutes } from '#api/admin/linked-accounts';
+import { adminOrganizationRoutes } from '#api/admin/organization';
+import { adminSessionRoutes } from '#api/admin/session';
+import type { ApiApp } from '#api/app';
+import type { ConsoleAuth } from '#api/console-auth';
+import type { ApiDeps } from '#api/deps';
+
+/** The dashboard's own API, one file a topic. Every route declares `auth: 'console'` and reads `consoleOf`. */
+export function adminRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth): void {
+  adminSessionRoutes(app, deps, auth);
+  adminOrganizationRoutes(app, deps);
+  adminLinkedAccountRoutes(app, deps);
+}
