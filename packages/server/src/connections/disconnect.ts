@@ -10,7 +10,6 @@ import {
   listConnections,
 } from '#db/connection';
 import type { AuthType } from '#db/schema';
-import { AppError } from '#domain/errors';
 import type { LinkedAccountRef } from '#domain/linked-account';
 import type { Tenant } from '#domain/tenant';
 
@@ -19,7 +18,7 @@ import type { Tenant } from '#domain/tenant';
  * configurations of that app. Then the provider is told, as far as it can be: a provider that does not answer does
  * not keep the account connected.
  *
- * @throws AppError `not_connected` when there is nothing to remove
+ * @returns whether there was anything to remove
  */
 export async function disconnect(
   deps: ConnectionDeps,
@@ -29,7 +28,7 @@ export async function disconnect(
     readonly slug: string;
     readonly authType?: AuthType | undefined;
   },
-): Promise<void> {
+): Promise<boolean> {
   const { tenant, linkedAccount, slug, authType } = input;
   const key = { linkedAccountId: linkedAccount.id, slug };
   const removed = await deps.db.transaction().execute(async (transaction) => {
@@ -49,11 +48,8 @@ export async function disconnect(
     if (left.length === 0) await deleteConfigsOfApp(transaction, tenant, linkedAccount.id, slug);
     return rows;
   });
-  if (removed.length === 0) {
-    const app = deps.connectors.get(slug)?.name ?? slug;
-    throw new AppError('not_connected', { app, account: linkedAccount.accountId });
-  }
   await Promise.all(removed.map((row) => revoke(deps, tenant, row)));
+  return removed.length > 0;
 }
 
 async function revoke(deps: ConnectionDeps, tenant: Tenant, row: ConnectionRow): Promise<void> {

@@ -1,10 +1,16 @@
 import type { ApiApp } from '#api/app';
 import type { ApiDeps } from '#api/deps';
+import { actionRoutes } from '#api/v2/actions';
+import { applicationRoutes } from '#api/v2/applications';
+import { authorizationRoutes } from '#api/v2/authorization';
 import { linkedAccountRoutes } from '#api/v2/linked-accounts';
 import { sessionRoutes } from '#api/v2/sessions';
 
 /** Cobalt's wire, one file a topic. */
 export function wireRoutes(app: ApiApp, deps: ApiDeps): void {
+  actionRoutes(app, deps);
+  applicationRoutes(app, deps);
+  authorizationRoutes(app, deps);
   linkedAccountRoutes(app, deps);
   sessionRoutes(app, deps);
 }
