@@ -376,6 +376,7 @@ table execution
   state text not null
   owner text
   stop_requested_at timestamp with time zone
+  timeout_s integer not null
   deadline_at timestamp with time zone
   instance_tag text
   rerun_of text

@@ -247,6 +247,7 @@ export interface ExecutionTable extends TenantColumns {
   state: ExecutionState;
   owner: string | null;
   stop_requested_at: NullableTimestamp;
+  timeout_s: number;
   deadline_at: NullableTimestamp;
   instance_tag: string | null;
   rerun_of: string | null;

@@ -39,7 +39,8 @@ create table execution (
   -- the worker that runs it; null while queued, waiting or finished
   owner text,
   stop_requested_at timestamptz,
-  -- from the first claim on; null: not begun
+  timeout_s integer not null,
+  -- timeout_s after the first claim, moved on by the time spent suspended; null: not begun
   deadline_at timestamptz,
   instance_tag text,
   rerun_of text,

@@ -110,6 +110,10 @@ export interface NodeType<Settings = unknown> {
   readonly settings: z.ZodType<Settings>;
   /** Settings that are taken as written, never templated: source code and queries. */
   readonly literal?: readonly string[];
+  /** A template that finds nothing leaves its field out, instead of empty text. */
+  readonly omitsMissing?: boolean;
+  /** What of the settings goes to the log, when some of it should not. */
+  readonly logged?: { show(settings: Settings): unknown }['show'];
   /** Names of the edges that may leave the node, from its raw settings. */
   readonly ports: (settings: Readonly<Record<string, unknown>>) => readonly string[];
   /** Waits for all its live predecessors instead of the first. */

@@ -1,0 +1,137 @@
+import type { Pool, PoolClient } from 'pg';
+import type { ExecutionMode, JournalStatus } from '#db/schema';
+import type { Environment } from '#domain/tenant';
+
+/** What running an execution needs of its header. */
+export interface ClaimedExecution {
+  readonly id: string;
+  readonly org_id: string;
+  readonly environment: Environment;
+  readonly workflow_id: string;
+  readonly workflow_version: number | null;
+  readonly document: unknown;
+  readonly linked_account_id: string;
+  readonly account_id: string;
+  readonly config_id: string;
+  readonly app_slug: string | null;
+  readonly trigger_event: string | null;
+  readonly mode: ExecutionMode;
+  readonly deadline_at: Date;
+  readonly stop_requested_at: Date | null;
+  readonly created_at: Date;
+}
+
+// Compare-and-set: an execution that was stopped while it waited, or that another worker has, stays as it is.
+const claim = `with resumed as (
+    delete from wait where execution_id = any($2::text[])
+  )
+  update execution set state = 'running', owner = $1, started_at = coalesce(started_at, now()),
+    deadline_at = coalesce(deadline_at, now() + timeout_s * interval '1 second')
+  where id = any($2::text[]) and id between $3 and $4 and state in ('queued', 'waiting')
+  returning id, org_id, environment, workflow_id, workflow_version, document, linked_account_id, account_id, config_id,
+    app_slug, trigger_event, mode, deadline_at, stop_requested_at, created_at`;
+
+/**
+ * Makes the worker the owner of those of the executions that may run now. The caller's transaction holds the
+ * worker's live row.
+ */
+export async function claimExecutions(
+  client: Pool | PoolClient,
+  workerId: string,
+  ids: readonly string[],
+): Promise<ClaimedExecution[]> {
+  if (ids.length === 0) return [];
+  const ordered = [...ids].sort();
+  const { rows } = await client.query<ClaimedExecution>({
+    name: 'inlay-claim',
+    text: claim,
+    values: [workerId, ordered, ordered[0], ordered.at(-1)],
+  });
+  return rows;
+}
+
+export interface StoredJournalRow {
+  readonly execution_id: string;
+  readonly seq: number;
+  readonly node_id: string;
+  readonly attempt: number;
+  readonly kind: 'start' | 'outcome';
+  readonly status: JournalStatus | null;
+  readonly port: string | null;
+  readonly status_code: number | null;
+  readonly duration_ms: number | null;
+  readonly input: unknown;
+  readonly input_text: string | null;
+  readonly output: unknown;
+  readonly output_text: string | null;
+  readonly error: { message: string; status?: number; body?: unknown } | null;
+  readonly console: { level: string; text: string }[] | null;
+  readonly retry_at: Date | null;
+  readonly at: Date;
+}
+
+const load = `select j.execution_id, j.seq, j.node_id, j.attempt, j.kind, j.status, j.port, j.status_code, j.duration_ms,
+    j.input, i.content as input_text, j.output, o.content as output_text, j.error, j.console, j.retry_at, j.at
+  from journal j
+  left join blob i on j.input_blob is not null
+    and i.org_id = j.org_id and i.environment = j.environment and i.hash = j.input_blob
+  left join blob o on j.output_blob is not null
+    and o.org_id = j.org_id and o.environment = j.environment and o.hash = j.output_blob
+  where j.execution_id = any($1::text[]) and j.execution_id between $2 and $3
+  order by j.execution_id, j.seq`;
+
+/** Reads the journals of executions, large values filled in by the caller's `storedText`. */
+export async function loadJournals(
+  client: Pool | PoolClient,
+  ids: readonly string[],
+): Promise<Map<string, StoredJournalRow[]>> {
+  const journals = new Map<string, StoredJournalRow[]>(ids.map((id) => [id, []]));
+  if (ids.length === 0) return journals;
+  const ordered = [...ids].sort();
+  const { rows } = await client.query<StoredJournalRow>({
+    name: 'inlay-journals',
+    text: load,
+    values: [ordered, ordered[0], ordered.at(-1)],
+  });
+  for (const row of rows) journals.get(row.execution_id)?.push(row);
+  return journals;
+}
+
+// Loses the owner and keeps the deadline as far away as it was.
+const suspend = `with given_back as (
+    update execution set state = 'waiting', owner = null,
+      deadline_at = deadline_at + greatest($4::timestamptz - now(), interval '0')
+    where id = $2 and owner = $1 and stop_requested_at is null
+    returning org_id, environment
+  )
+  insert into wait (execution_id, node_id, org_id, environment, reason, due_at)
+  select $2, $3, org_id, environment, 'retry', $4 from given_back
+  on conflict (execution_id, node_id, batch) do update set due_at = excluded.due_at`;
+
+/** Suspends one run until a time. False: it is to stop, or is not this worker's any longer. */
+export async function suspendExecution(
+  client: PoolClient,
+  wait: { workerId: string; executionId: string; nodeId: string; until: Date },
+): Promise<boolean> {
+  const { rowCount } = await client.query(suspend, [
+    wait.workerId,
+    wait.executionId,
+    wait.nodeId,
+    wait.until,
+  ]);
+  return rowCount === 1;
+}
+
+/** Queues runs again that their own worker cannot go on with. */
+export async function releaseExecutions(
+  client: PoolClient,
+  workerId: string,
+  ids: readonly string[],
+): Promise<{ id: string; linked_account_id: string }[]> {
+  const { rows } = await client.query<{ id: string; linked_account_id: string }>(
+    `update execution set state = 'queued', owner = null
+     where id = any($2::text[]) and owner = $1 returning id, linked_account_id`,
+    [workerId, ids],
+  );
+  return rows;
+}

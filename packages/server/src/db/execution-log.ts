@@ -1,0 +1,131 @@
+import { sql, type RawBuilder } from 'kysely';
+import type { Pool } from 'pg';
+import { loadJournals, type StoredJournalRow } from '#db/execution-claim';
+import type { Db, ExecutionMode, ExecutionSource, ExecutionState } from '#db/schema';
+import type { Environment, Tenant } from '#domain/tenant';
+
+/** An execution as lists and details show it. */
+export interface ExecutionHeader {
+  readonly id: string;
+  readonly orgId: string;
+  readonly environment: Environment;
+  readonly workflowId: string;
+  readonly workflowVersion: number | null;
+  readonly workflowName: string | null;
+  readonly document: unknown;
+  readonly linkedAccountId: string;
+  readonly accountId: string;
+  readonly configId: string;
+  readonly appSlug: string | null;
+  readonly source: ExecutionSource;
+  readonly triggerEvent: string | null;
+  readonly mode: ExecutionMode;
+  readonly state: ExecutionState;
+  readonly stopRequestedAt: Date | null;
+  readonly instanceTag: string | null;
+  readonly rerunOf: string | null;
+  readonly responseNodeId: string | null;
+  readonly statusCode: number | null;
+  readonly failedNodeId: string | null;
+  readonly errorText: string | null;
+  readonly nodeCount: number;
+  readonly finishedNodeCount: number;
+  readonly createdAt: Date;
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date | null;
+}
+
+const columns = sql`e.id, e.org_id as "orgId", e.environment, e.workflow_id as "workflowId",
+  e.workflow_version as "workflowVersion", w.name as "workflowName", e.linked_account_id as "linkedAccountId",
+  e.account_id as "accountId", e.config_id as "configId", e.app_slug as "appSlug", e.source,
+  e.trigger_event as "triggerEvent", e.mode, e.state, e.stop_requested_at as "stopRequestedAt",
+  e.instance_tag as "instanceTag", e.rerun_of as "rerunOf", e.response_node_id as "responseNodeId",
+  e.status_code as "statusCode", e.failed_node_id as "failedNodeId", e.error_text as "errorText",
+  e.node_count as "nodeCount", e.finished_node_count as "finishedNodeCount", e.created_at as "createdAt",
+  e.started_at as "startedAt", e.finished_at as "finishedAt"`;
+
+const withWorkflow = sql`execution e left join workflow w
+  on w.org_id = e.org_id and w.environment = e.environment and w.id = e.workflow_id`;
+
+/** One execution of a tenant; with an account, only that account's. */
+export async function findExecution(
+  db: Db,
+  tenant: Tenant,
+  executionId: string,
+  linkedAccountId?: string,
+): Promise<ExecutionHeader | undefined> {
+  const { rows } = await sql<ExecutionHeader>`
+    select ${columns}, e.document from ${withWorkflow}
+    where e.org_id = ${tenant.orgId} and e.environment = ${tenant.environment} and e.id = ${executionId}
+      and (${linkedAccountId ?? null}::text is null or e.linked_account_id = ${linkedAccountId ?? null})`.execute(
+    db,
+  );
+  return rows[0];
+}
+
+/** What to show of the log. Empty lists and absent fields are no filter. */
+export interface ExecutionFilter {
+  readonly linkedAccountId?: string | undefined;
+  readonly executionId?: string | undefined;
+  readonly workflowId?: string | undefined;
+  readonly workflowName?: string | undefined;
+  readonly slugs?: readonly string[] | undefined;
+  readonly states?: readonly ExecutionState[] | undefined;
+  /** True: running ones that were asked to stop; false: the others. */
+  readonly isStopping?: boolean | undefined;
+  readonly source?: ExecutionSource | undefined;
+  readonly mode?: ExecutionMode | undefined;
+  readonly instanceTag?: string | undefined;
+  /** Bounds on the time-ordered id: from inclusive, to exclusive. */
+  readonly idFrom?: string | undefined;
+  readonly idTo?: string | undefined;
+}
+
+/** No list counts further: nobody reads page ten thousand, and counting a million rows takes a second. */
+const countedAtMost = 10_000;
+
+/** A page of the log, newest first unless `isOldestFirst`, and how many there are (counted up to ten thousand). */
+export async function listExecutions(
+  db: Db,
+  tenant: Tenant,
+  filter: ExecutionFilter,
+  at: { readonly offset: number; readonly limit: number; readonly isOldestFirst?: boolean | undefined },
+): Promise<{ executions: ExecutionHeader[]; total: number }> {
+  const where = conditions(tenant, filter);
+  const order = at.isOldestFirst === true ? sql`e.id asc` : sql`e.id desc`;
+  const [page, count] = await Promise.all([
+    sql<ExecutionHeader>`select ${columns} from ${withWorkflow} where ${where}
+      order by ${order} limit ${at.limit} offset ${at.offset}`.execute(db),
+    sql<{ total: number }>`select count(*)::int as total from (
+      select from ${filter.workflowName === undefined ? sql`execution e` : withWorkflow} where ${where}
+      limit ${countedAtMost}) counted`.execute(db),
+  ]);
+  return { executions: page.rows, total: count.rows[0]?.total ?? 0 };
+}
+
+function conditions(tenant: Tenant, filter: ExecutionFilter): RawBuilder<unknown> {
+  const terms = [sql`e.org_id = ${tenant.orgId} and e.environment = ${tenant.environment}`];
+  if (filter.linkedAccountId !== undefined) terms.push(sql`e.linked_account_id = ${filter.linkedAccountId}`);
+  if (filter.executionId !== undefined) terms.push(sql`e.id = ${filter.executionId}`);
+  if (filter.workflowId !== undefined) terms.push(sql`e.workflow_id = ${filter.workflowId}`);
+  if (filter.workflowName !== undefined) {
+    terms.push(sql`strpos(lower(w.name), lower(${filter.workflowName})) > 0`);
+  }
+  if (filter.slugs !== undefined && filter.slugs.length > 0)
+    terms.push(sql`e.app_slug = any(${filter.slugs})`);
+  if (filter.states !== undefined && filter.states.length > 0)
+    terms.push(sql`e.state = any(${filter.states})`);
+  if (filter.isStopping !== undefined)
+    terms.push(sql`(e.stop_requested_at is not null) = ${filter.isStopping}`);
+  if (filter.source !== undefined) terms.push(sql`e.source = ${filter.source}`);
+  if (filter.mode !== undefined) terms.push(sql`e.mode = ${filter.mode}`);
+  if (filter.instanceTag !== undefined) terms.push(sql`e.instance_tag = ${filter.instanceTag}`);
+  if (filter.idFrom !== undefined) terms.push(sql`e.id >= ${filter.idFrom}`);
+  if (filter.idTo !== undefined) terms.push(sql`e.id < ${filter.idTo}`);
+  return sql.join(terms, sql` and `);
+}
+
+/** Everything that was written of one execution, in order. The caller has checked whose it is. */
+export async function readJournal(pool: Pool, executionId: string): Promise<StoredJournalRow[]> {
+  return (await loadJournals(pool, [executionId])).get(executionId) ?? [];
+}

@@ -1,0 +1,78 @@
+import type { Pool, PoolClient } from 'pg';
+
+/** Enters a worker as alive. */
+export async function insertWorker(pool: Pool, id: string): Promise<void> {
+  await pool.query('insert into worker (id) values ($1)', [id]);
+}
+
+/**
+ * Declares workers dead whose heartbeat is older than `silentMs`, by the database's clock. `for update` waits for
+ * the flushes that hold their row, and a heartbeat that came meanwhile saves them.
+ */
+export async function declareSilentWorkersDead(client: PoolClient, silentMs: number): Promise<string[]> {
+  const { rows } = await client.query<{ id: string }>(
+    `with silent as (
+       select id from worker
+       where is_alive and heartbeat_at < clock_timestamp() - $1 * interval '1 millisecond'
+       order by id for update
+     )
+     update worker w set is_alive = false from silent where w.id = silent.id returning w.id`,
+    [silentMs],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** The same for one worker, by its own wish: it is shutting down. */
+export async function retireWorker(client: PoolClient, id: string): Promise<void> {
+  await client.query('select from worker where id = $1 for update', [id]);
+  await client.query('update worker set is_alive = false where id = $1', [id]);
+}
+
+/** Takes every run from dead workers. They are queued again in the order they were made. */
+export async function freeRunsOfDeadWorkers(
+  client: PoolClient,
+  limit: number,
+): Promise<{ id: string; linked_account_id: string }[]> {
+  const { rows } = await client.query<{ id: string; linked_account_id: string }>(
+    `with orphan as (
+       select e.id from execution e join worker w on w.id = e.owner
+       where e.owner is not null and not w.is_alive
+       order by e.id limit $1 for update of e skip locked
+     )
+     update execution e set state = 'queued', owner = null from orphan where e.id = orphan.id
+     returning e.id, e.linked_account_id`,
+    [limit],
+  );
+  return rows.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** Holds the worker's row for the rest of the transaction. False: it was declared dead. */
+export async function lockLiveWorker(client: PoolClient, id: string): Promise<boolean> {
+  const { rowCount } = await client.query({
+    name: 'inlay-fence',
+    text: 'select from worker where id = $1 and is_alive for key share',
+    values: [id],
+  });
+  return rowCount === 1;
+}
+
+/** What the database says a worker runs, and which of it somebody asked to stop. */
+export async function runsOf(
+  pool: Pool,
+  workerId: string,
+): Promise<{ id: string; is_stop_asked: boolean }[]> {
+  const { rows } = await pool.query<{ id: string; is_stop_asked: boolean }>({
+    name: 'inlay-runs-of',
+    text: 'select id, stop_requested_at is not null as is_stop_asked from execution where owner = $1',
+    values: [workerId],
+  });
+  return rows;
+}
+
+/** Forgets workers that died long ago. */
+export async function deleteOldWorkers(pool: Pool): Promise<void> {
+  await pool.query(
+    `delete from worker w where not is_alive and heartbeat_at < now() - interval '1 day'
+       and not exists (select from execution e where e.owner = w.id)`,
+  );
+}

@@ -1,0 +1,343 @@
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { countQueued, requestStop } from '#db/execution-control';
+import { findExecution, readJournal } from '#db/execution-log';
+import type { NewExecution } from '#db/execution-start';
+import type { Db } from '#db/schema';
+import { clientTransaction } from '#db/client-transaction';
+import { freeRunsOfDeadWorkers, retireWorker } from '#db/worker';
+import { findListeners } from '#db/workflow-listeners';
+import type { Clock } from '#domain/clock';
+import { AppError } from '#domain/errors';
+import { newId } from '#domain/ids';
+import type { Tenant } from '#domain/tenant';
+import { eventWriter } from '#engine/accept-event';
+import type { CrashHook } from '#engine/crash-points';
+import { LeaseLostError } from '#engine/journal';
+import { firstRunInput, newExecution } from '#engine/new-execution';
+import type { NodeServices } from '#engine/node-services';
+import { builtInNodes, type NodeRegistry } from '#engine/nodes/index';
+import { createPlanCache } from '#engine/plan-cache';
+import { openQueue } from '#engine/queue';
+import type { RunResult } from '#engine/run';
+import { historyOf, triggerHeaders } from '#engine/run-history';
+import { jobOf, startWriter } from '#engine/start-executions';
+import { storedValue } from '#engine/stored-value';
+import type { StartInput } from '#engine/start-input';
+import { startWorkLoop, type WorkLoop } from '#engine/work-loop';
+import { startWorker, type Worker, type WorkerDeps } from '#engine/worker';
+import type { Plan } from '#engine/workflow-plan';
+
+export interface EngineDeps {
+  readonly db: Db;
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly services: NodeServices;
+}
+
+export interface EngineOptions {
+  /** For the heartbeat's own connection. */
+  readonly databaseUrl: string;
+  /** How many executions this worker runs at the same time. */
+  readonly concurrency: number;
+  /** Queued executions that one linked account may have; beyond it starting answers `queue_full`. */
+  readonly queueLimit?: number;
+  readonly retentionDays?: number;
+  readonly registry?: NodeRegistry;
+  /** Only the crash tests pass one. */
+  readonly crash?: CrashHook;
+}
+
+export interface SyncAnswer {
+  readonly executionId: string;
+  /** False: it runs on; ask for it later by its id. */
+  readonly isFinished: boolean;
+  readonly returnValue?: unknown;
+  readonly statusCode?: number | undefined;
+  readonly isErrored?: boolean;
+  readonly error?: RunResult['failure'];
+}
+
+export interface EventInput {
+  readonly event: string;
+  readonly payload: unknown;
+  readonly headers?: Readonly<Record<string, unknown>> | undefined;
+  readonly linkedAccount: { readonly id: string; readonly accountId: string };
+  readonly configId: string;
+  readonly slug?: string | undefined;
+  readonly instanceTag?: string | undefined;
+  /** A repeat of the same event of the same account with this key within five minutes starts nothing. */
+  readonly dedupKey?: string | undefined;
+}
+
+export interface Engine {
+  readonly registry: NodeRegistry;
+  /** Begins to claim queued executions; without it the engine only starts, runs sync calls and accepts events. */
+  start(): void;
+  /** Stops claiming, lets runs end for at most `timeoutMs`, queues the others again for other workers. */
+  drain(timeoutMs: number): Promise<void>;
+  /** Queues an execution; durable when it resolves. */
+  startExecution(tenant: Tenant, input: StartInput): Promise<{ executionId: string }>;
+  /** Runs an execution here and now and waits for its end, at most `timeoutMs`. */
+  runSync(tenant: Tenant, input: StartInput & { readonly timeoutMs: number }): Promise<SyncAnswer>;
+  /** Stores an event and starts every workflow that listens to it; durable when it resolves. */
+  acceptEvent(
+    tenant: Tenant,
+    input: EventInput,
+  ): Promise<{ accepted: true; executions: number; executionIds: readonly string[]; isDuplicate: boolean }>;
+  /** @throws AppError `execution_not_found`, `wrong_state` when it has ended already. */
+  stop(tenant: Tenant, executionId: string): Promise<void>;
+  /** Starts a new execution from the trigger of one that failed; the version stays the same. */
+  rerun(tenant: Tenant, executionId: string): Promise<{ executionId: string }>;
+}
+
+const tickEveryMs = 1_000;
+const depthKnownForMs = 1_000;
+const mostDepthsKnown = 10_000;
+
+/** Opens the engine of one process: its queue, its worker identity and its writers. */
+export async function createEngine(deps: EngineDeps, options: EngineOptions): Promise<Engine> {
+  const { pool, db, clock, log } = deps;
+  const registry = options.registry ?? builtInNodes;
+  const queueLimit = options.queueLimit ?? 100_000;
+  const plans = createPlanCache(db, registry);
+  const queue = await openQueue(pool, (error) => log.error({ err: error }, 'The queue reported an error.'));
+  let loop: WorkLoop | undefined;
+  const workerDeps: WorkerDeps = {
+    ...deps,
+    registry,
+    plans,
+    queue,
+    databaseUrl: options.databaseUrl,
+    crash: options.crash,
+    onRunEnded: () => loop?.wake(),
+  };
+  const closing = new AbortController();
+  let worker = await startWorker(workerDeps, liveAgain);
+  const writerDeps = { pool, queue, crash: options.crash, workerId: () => worker.id };
+  const starts = startWriter(writerDeps);
+  const events = eventWriter(writerDeps);
+  const ticking = setInterval(() => {
+    worker.tick().catch((error: unknown) => log.warn({ err: error }, 'The engine missed a tick.'));
+  }, tickEveryMs);
+  /** Depth of the queue of an account, read at most once a second and counted on from there. */
+  const depths = new Map<string, { count: number; readAt: number }>();
+
+  /** The others declared this worker dead: it goes on under a new id. */
+  async function liveAgain(): Promise<void> {
+    while (!closing.signal.aborted) {
+      try {
+        worker = await startWorker(workerDeps, liveAgain);
+        return;
+      } catch (error) {
+        log.error({ err: error }, 'No lease could be taken; trying again.');
+        await new Promise((resolve) => setTimeout(resolve, tickEveryMs));
+      }
+    }
+  }
+
+  function planOf(tenant: Tenant, input: StartInput): Plan | Promise<Plan> {
+    return input.version === undefined
+      ? plans.of(input.document)
+      : plans.get(tenant, input.workflowId, input.version);
+  }
+
+  /** @throws AppError `queue_full` */
+  async function reserveQueuePlace(tenant: Tenant, linkedAccountId: string, places: number): Promise<void> {
+    const now = clock.now().getTime();
+    let depth = depths.get(linkedAccountId);
+    if (depth === undefined || now - depth.readAt > depthKnownForMs) {
+      depth = { count: await countQueued(db, tenant, linkedAccountId, queueLimit), readAt: now };
+      depths.delete(linkedAccountId);
+      depths.set(linkedAccountId, depth);
+      if (depths.size > mostDepthsKnown) depths.delete(depths.keys().next().value!);
+    }
+    if (depth.count + places > queueLimit) throw new AppError('queue_full', { limit: queueLimit });
+    depth.count += places;
+  }
+
+  async function startExecution(tenant: Tenant, input: StartInput): Promise<{ executionId: string }> {
+    const plan = await planOf(tenant, input);
+    await reserveQueuePlace(tenant, input.linkedAccount.id, 1);
+    const row = newExecution(tenant, input, plan, { mode: 'async', owner: null, now: clock.now() });
+    await starts.commit(row);
+    loop?.wake();
+    return { executionId: row.id };
+  }
+
+  async function runSync(
+    tenant: Tenant,
+    { timeoutMs, ...input }: StartInput & { readonly timeoutMs: number },
+  ): Promise<SyncAnswer> {
+    const plan = await planOf(tenant, input);
+    const { row, owner } = await createOwned(tenant, input, plan);
+    const run = await owner.adopt(firstRunInput(row, input, plan));
+    const result = await within(run.finished, timeoutMs);
+    if (result === undefined || result.state === 'left') return { executionId: row.id, isFinished: false };
+    return {
+      executionId: row.id,
+      isFinished: true,
+      returnValue: result.response?.body,
+      statusCode: result.response?.statusCode,
+      isErrored: result.state !== 'completed',
+      error: result.failure,
+    };
+  }
+
+  /** A sync call begins owned. If the lease is lost in that very moment nothing was written: once more. */
+  async function createOwned(
+    tenant: Tenant,
+    input: StartInput,
+    plan: Plan,
+  ): Promise<{ row: NewExecution; owner: Worker }> {
+    for (let attempt = 1; ; attempt += 1) {
+      const owner = worker;
+      const row = newExecution(tenant, input, plan, { mode: 'sync', owner: owner.id, now: clock.now() });
+      try {
+        await starts.commit(row);
+        return { row, owner };
+      } catch (error) {
+        if (!(error instanceof LeaseLostError) || attempt === 3) throw error;
+        await new Promise((resolve) => setTimeout(resolve, tickEveryMs));
+      }
+    }
+  }
+
+  async function acceptEvent(tenant: Tenant, input: EventInput): ReturnType<Engine['acceptEvent']> {
+    const listeners = await findListeners(db, tenant, {
+      event: input.event,
+      linkedAccountId: input.linkedAccount.id,
+      configId: input.configId,
+      slug: input.slug,
+    });
+    const now = clock.now();
+    const executions = await Promise.all(
+      listeners.map(async ({ workflowId, version, slug }) => {
+        const start: StartInput = {
+          workflowId,
+          version,
+          slug: slug ?? undefined,
+          linkedAccount: input.linkedAccount,
+          configId: input.configId,
+          source: 'event',
+          triggerEvent: input.event,
+          payload: input.payload,
+          headers: input.headers,
+          instanceTag: input.instanceTag,
+        };
+        return newExecution(tenant, start, await planOf(tenant, start), { mode: 'async', owner: null, now });
+      }),
+    );
+    if (executions.length > 0) await reserveQueuePlace(tenant, input.linkedAccount.id, executions.length);
+    const { executionIds, isDuplicate } = await events.commit({
+      inbox: {
+        id: newId(now.getTime()),
+        tenant,
+        event: input.event,
+        linkedAccountId: input.linkedAccount.id,
+        configId: input.configId,
+        appSlug: input.slug ?? null,
+        payload: storedValue(input.payload),
+        receivedAt: now,
+      },
+      dedup:
+        input.dedupKey === undefined
+          ? undefined
+          : { tenant, scope: `event:${input.event}:${input.linkedAccount.id}`, key: input.dedupKey },
+      executions,
+    });
+    if (executionIds.length > 0) loop?.wake();
+    return { accepted: true, executions: executionIds.length, executionIds, isDuplicate };
+  }
+
+  async function stop(tenant: Tenant, executionId: string): Promise<void> {
+    const stopped = await requestStop(pool, tenant, executionId);
+    if (stopped !== undefined) {
+      // Its own worker need not wait for the next tick.
+      if (stopped.owner === worker.id) worker.runs.get(executionId)?.stop();
+      return;
+    }
+    const header = await findExecution(db, tenant, executionId);
+    if (header === undefined) throw new AppError('execution_not_found', { id: executionId });
+    throw new AppError('wrong_state', {
+      reason: `Execution "${executionId}" has ended already (${header.state}): there is nothing to stop.`,
+    });
+  }
+
+  async function rerun(tenant: Tenant, executionId: string): Promise<{ executionId: string }> {
+    const header = await findExecution(db, tenant, executionId);
+    if (header === undefined) throw new AppError('execution_not_found', { id: executionId });
+    if (!rerunnable.has(header.state)) {
+      throw new AppError('wrong_state', {
+        reason: `Execution "${executionId}" is ${header.state}: only one that failed, was stopped or timed out can be run again.`,
+      });
+    }
+    const [trigger] = historyOf(await readJournal(pool, executionId));
+    return startExecution(tenant, {
+      workflowId: header.workflowId,
+      ...(header.workflowVersion === null
+        ? { document: header.document }
+        : { version: header.workflowVersion }),
+      linkedAccount: { id: header.linkedAccountId, accountId: header.accountId },
+      configId: header.configId,
+      slug: header.appSlug ?? undefined,
+      source: header.source,
+      triggerEvent: header.triggerEvent ?? undefined,
+      payload: trigger?.output ?? null,
+      headers: triggerHeaders(trigger),
+      instanceTag: header.instanceTag ?? undefined,
+      rerunOf: executionId,
+    });
+  }
+
+  async function drain(timeoutMs: number): Promise<void> {
+    closing.abort();
+    await loop?.close();
+    await Promise.all([starts.idle(), events.idle()]);
+    await within(worker.idle(), timeoutMs);
+    clearInterval(ticking);
+    await worker.abandon();
+    // Its last word: what it could not finish is queued for the others in the same transaction.
+    await clientTransaction(pool, async (client) => {
+      await retireWorker(client, worker.id);
+      const runs = await freeRunsOfDeadWorkers(client, 100_000);
+      await queue.enqueue(
+        client,
+        runs.map((run) => jobOf({ id: run.id, linkedAccountId: run.linked_account_id })),
+      );
+    });
+    await queue.close();
+  }
+
+  return {
+    registry,
+    start() {
+      loop ??= startWorkLoop({
+        ...workerDeps,
+        worker: () => worker,
+        concurrency: options.concurrency,
+        retentionDays: options.retentionDays ?? 30,
+      });
+    },
+    drain,
+    startExecution,
+    runSync,
+    acceptEvent,
+    stop,
+    rerun,
+  };
+}
+
+const rerunnable: ReadonlySet<string> = new Set(['errored', 'stopped', 'timed_out', 'terminated']);
+
+/** The value, or `undefined` when it takes longer. */
+async function within<T>(value: Promise<T>, timeoutMs: number): Promise<T | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => late.resolve(undefined), timeoutMs);
+  try {
+    return await Promise.race([value, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

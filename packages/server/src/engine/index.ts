@@ -1,0 +1,11 @@
+export {
+  createEngine,
+  type Engine,
+  type EngineDeps,
+  type EngineOptions,
+  type EventInput,
+  type SyncAnswer,
+} from '#engine/engine';
+export { builtInNodes, nodeRegistry, type NodeRegistry } from '#engine/nodes/index';
+export type { NodeServices } from '#engine/node-services';
+export type { StartInput } from '#engine/start-input';

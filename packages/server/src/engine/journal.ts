@@ -1,0 +1,215 @@
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import {
+  flushJournal,
+  storeLargeValues,
+  type FlushResult,
+  type JournalRow,
+  type RunEnding,
+} from '#db/journal-flush';
+import type { CrashHook } from '#engine/crash-points';
+
+/** Thrown at whoever waits for a commit of a worker that has lost its lease: its runs belong to others now. */
+export class LeaseLostError extends Error {
+  constructor() {
+    super('This worker was declared dead: its runs belong to other workers now.');
+    this.name = 'LeaseLostError';
+  }
+}
+
+/**
+ * The one writer of a worker. Rows go to a buffer; while one flush is on its way everything else gathers, and goes
+ * together in the next.
+ */
+export interface Journal {
+  /** Buffers a row that nobody waits for; it is written with, and never after, whatever is added later. */
+  add(row: JournalRow): void;
+  /** Buffers and waits for the commit. True: somebody asked to stop this execution. */
+  addAndCommit(row: JournalRow): Promise<boolean>;
+  /** Buffers the end of a run, with its last rows, and waits for the commit. */
+  end(ending: RunEnding): Promise<void>;
+  idle(): Promise<void>;
+}
+
+export interface JournalDeps {
+  readonly pool: Pool;
+  readonly log: Pick<Logger, 'warn' | 'error'>;
+  readonly crash?: CrashHook | undefined;
+  /** Called once, when a flush is refused. */
+  readonly onLeaseLost: () => void;
+}
+
+interface Waiter {
+  readonly executionId: string;
+  readonly resolve: (isStopAsked: boolean) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Batch {
+  readonly rows: readonly JournalRow[];
+  readonly endings: readonly RunEnding[];
+  readonly waiters: readonly Waiter[];
+}
+
+const largestFlush = 2_000;
+const retryEveryMs = 200;
+
+/** Opens the journal for one worker id; after a lost lease a new one is opened under a new id. */
+export function openJournal(deps: JournalDeps, workerId: string): Journal {
+  let rows: JournalRow[] = [];
+  let endings: RunEnding[] = [];
+  let waiters: Waiter[] = [];
+  let running: Promise<void> | undefined;
+  let isLost = false;
+
+  function kick(): void {
+    running ??= drain();
+  }
+
+  async function drain(): Promise<void> {
+    // A node's outcome and the start of its successor are added in one turn of the event loop: one flush.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (hasWork()) {
+      await settle(takeBatch());
+    }
+    running = undefined;
+  }
+
+  function hasWork(): boolean {
+    return !isLost && (rows.length > 0 || endings.length > 0);
+  }
+
+  async function settle(batch: Batch): Promise<void> {
+    try {
+      deliver(batch.waiters, await write(batch));
+    } catch (error) {
+      const parts = error instanceof LeaseLostError ? [] : byExecution(batch);
+      if (parts.length > 1) {
+        // The database refuses something in here: one execution must not take its neighbours with it.
+        for (const part of parts) await settle(part);
+      } else {
+        if (parts.length === 1) deps.log.error({ err: error }, 'A journal row was refused by the database.');
+        for (const waiter of batch.waiters) waiter.reject(error as Error);
+      }
+    }
+  }
+
+  /** Whole buffers: a waiter's rows are never in a later flush than the waiter. */
+  function takeBatch(): Batch {
+    const batch = { rows, endings, waiters };
+    rows = [];
+    endings = [];
+    waiters = [];
+    return batch;
+  }
+
+  async function write(batch: Batch): Promise<FlushResult> {
+    crashBefore(deps.crash, batch);
+    for (;;) {
+      try {
+        await storeLargeValues(
+          deps.pool,
+          batch.rows.flatMap((row) => [
+            { tenant: row.tenant, value: row.input },
+            { tenant: row.tenant, value: row.output },
+          ]),
+        );
+        const result = await writeInPieces(batch);
+        if (!result.isAlive) throw loseLease();
+        crashAfter(deps.crash, batch);
+        return result;
+      } catch (error) {
+        if (error instanceof LeaseLostError || !isConnectionFault(error)) throw error;
+        // Nobody knows whether it was committed, so the same rows go again; the fence ends this if it takes too long.
+        deps.log.warn({ err: error }, 'The journal could not reach the database; trying again.');
+        await new Promise((resolve) => setTimeout(resolve, retryEveryMs));
+      }
+    }
+  }
+
+  /** Endings go with the last piece, after every row that leads to them. */
+  async function writeInPieces(batch: Batch): Promise<FlushResult> {
+    const stopped: string[] = [];
+    for (let from = 0; ; from += largestFlush) {
+      const isLast = from + largestFlush >= batch.rows.length;
+      const result = await flushJournal(deps.pool, {
+        workerId,
+        rows: batch.rows.slice(from, from + largestFlush),
+        endings: isLast ? batch.endings : [],
+      });
+      stopped.push(...result.stopped);
+      if (isLast || !result.isAlive) return { isAlive: result.isAlive, stopped };
+    }
+  }
+
+  function loseLease(): LeaseLostError {
+    isLost = true;
+    const error = new LeaseLostError();
+    for (const waiter of takeBatch().waiters) waiter.reject(error);
+    deps.onLeaseLost();
+    return error;
+  }
+
+  function wait(executionId: string): Promise<boolean> {
+    if (isLost) return Promise.reject(new LeaseLostError());
+    return new Promise((resolve, reject) => {
+      waiters.push({ executionId, resolve, reject });
+      kick();
+    });
+  }
+
+  return {
+    add(row) {
+      rows.push(row);
+      kick();
+    },
+    addAndCommit(row) {
+      rows.push(row);
+      return wait(row.executionId);
+    },
+    async end(ending) {
+      endings.push(ending);
+      await wait(ending.executionId);
+    },
+    async idle() {
+      await running;
+    },
+  };
+}
+
+function byExecution(batch: Batch): Batch[] {
+  const ids = new Set([
+    ...batch.rows.map((row) => row.executionId),
+    ...batch.endings.map((ending) => ending.executionId),
+  ]);
+  return Array.from(ids, (id) => ({
+    rows: batch.rows.filter((row) => row.executionId === id),
+    endings: batch.endings.filter((ending) => ending.executionId === id),
+    waiters: batch.waiters.filter((waiter) => waiter.executionId === id),
+  }));
+}
+
+function deliver(waiters: readonly Waiter[], { stopped }: FlushResult): void {
+  const isStopAsked = new Set(stopped);
+  for (const waiter of waiters) waiter.resolve(isStopAsked.has(waiter.executionId));
+}
+
+function crashBefore(crash: CrashHook | undefined, batch: Batch): void {
+  if (crash === undefined) return;
+  if (batch.rows.some((row) => row.kind === 'start')) crash('attempt.before-start-commit');
+  if (batch.rows.some((row) => row.kind === 'outcome')) crash('outcome.before-commit');
+  if (batch.endings.length > 0) crash('final.before-commit');
+}
+
+function crashAfter(crash: CrashHook | undefined, batch: Batch): void {
+  if (crash === undefined) return;
+  if (batch.rows.some((row) => row.kind === 'start')) crash('attempt.after-start-commit');
+  if (batch.rows.some((row) => row.kind === 'outcome')) crash('outcome.after-commit');
+  if (batch.endings.length > 0) crash('final.after-commit');
+}
+
+/** Class 08 and 57P of SQLSTATE, and errors of the socket, which have no SQLSTATE. */
+function isConnectionFault(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  return typeof code !== 'string' || /^(08...|57P..|E[A-Z]+)$/.test(code);
+}

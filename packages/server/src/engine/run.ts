@@ -1,0 +1,557 @@
+import type { Logger } from 'pino';
+import type { EndState, JournalRow } from '#db/journal-flush';
+import type { ExecutionMode, JournalStatus } from '#db/schema';
+import type { Clock } from '#domain/clock';
+import { AppError } from '#domain/errors';
+import { evaluateRule, readRule } from '#domain/rules';
+import { render } from '#domain/template';
+import type { Tenant } from '#domain/tenant';
+import type { CrashHook } from '#engine/crash-points';
+import { failureOf, problemText } from '#engine/node-failure';
+import type { NodeServices } from '#engine/node-services';
+import type { NodeRegistry } from '#engine/nodes/index';
+import {
+  defaultPort,
+  failed,
+  type NodeContext,
+  type NodeEffect,
+  type NodeFailure,
+  type NodeOutcome,
+  type NodeType,
+} from '#engine/nodes/node-type';
+import { type Journal, LeaseLostError } from '#engine/journal';
+import { nextAttemptInMs } from '#engine/retry-policy';
+import { nodePast, type HistoryEntry, type NodePast } from '#engine/run-history';
+import { runScope, type NodeResult, type RunFacts } from '#engine/run-scope';
+import { storedValue } from '#engine/stored-value';
+import { beginWalk, isReady, leave } from '#engine/walk';
+import type { Plan, PlanNode } from '#engine/workflow-plan';
+
+export interface RunDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly registry: NodeRegistry;
+  readonly services: NodeServices;
+  readonly crash?: CrashHook | undefined;
+  /** Gives the execution back until a time; false: it may not be suspended now. */
+  readonly suspend: (executionId: string, nodeId: string, until: Date) => Promise<boolean>;
+}
+
+export interface RunInput {
+  readonly tenant: Tenant;
+  readonly linkedAccountId: string;
+  readonly appSlug: string | null;
+  readonly mode: ExecutionMode;
+  readonly deadlineAt: Date;
+  readonly isStopRequested: boolean;
+  readonly facts: RunFacts;
+  readonly plan: Plan;
+  /** Rows after the first, which is the start node's. */
+  readonly history: readonly HistoryEntry[];
+}
+
+export interface RunResult {
+  /** `left`: another worker or a later time continues it. */
+  readonly state: EndState | 'left';
+  readonly response?: { readonly body: unknown; readonly statusCode: number } | undefined;
+  readonly failure?: RunFailure | undefined;
+}
+
+interface RunFailure {
+  readonly nodeId: string;
+  readonly nodeName: string;
+  readonly message: string;
+  readonly status?: number;
+  readonly body?: unknown;
+}
+
+/** One execution that this worker owns and walks. */
+export interface Run {
+  readonly executionId: string;
+  /** The linked account: the unit of fairness. */
+  readonly group: string;
+  readonly finished: Promise<RunResult>;
+  /** Ends it as stopped: nothing new starts, calls in flight are aborted. */
+  stop(): void;
+  /** Ends it as timed out when its deadline has passed. */
+  checkDeadline(now: Date): void;
+  /** Lets go without writing anything: the lease is lost. */
+  abandon(): void;
+}
+
+/** A worker that dies this often in one node takes the node for the cause. */
+const mostUnknownAttempts = 3;
+/** A retry that is further away suspends the run instead of holding it in memory. */
+const longestHeldWaitMs = 5_000;
+
+type Halt = 'stopped' | 'timed_out' | 'errored' | 'left';
+
+/** Walks an execution from where its journal ends to its own end. */
+export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run {
+  const { plan, tenant, facts } = input;
+  const { executionId } = facts;
+  const walk = beginWalk(plan);
+  const results = new Map<string, NodeResult>();
+  const scope = runScope(plan, facts, results);
+  const abort = new AbortController();
+  const finished = Promise.withResolvers<RunResult>();
+  let seq = input.history.reduce((last, entry) => Math.max(last, entry.seq), 0);
+  let inFlight = 0;
+  let halt: Halt | undefined;
+  let isEnding = false;
+  let response: (RunResult['response'] & { nodeId: string }) | undefined;
+  let failure: RunFailure | undefined;
+  /** Retries too far away to wait for in memory. */
+  const postponed: { nodeId: string; until: Date }[] = [];
+
+  function begin(): void {
+    const startNode = plan.nodes[plan.start]!;
+    keepResult(startNode, 'Success', facts.payload);
+    leave(walk, plan.start, defaultPort);
+    for (const entry of input.history) replay(entry);
+    if (input.isStopRequested) halt = 'stopped';
+    dispatch(plan.nodes.filter((node) => isReady(walk, node.index)).map((node) => node.index));
+  }
+
+  /** Takes over an outcome that is in the journal already. */
+  function replay(entry: HistoryEntry): void {
+    const node = plan.nodes.find(({ id }) => id === entry.nodeId);
+    if (node === undefined || entry.kind === 'start' || entry.status === 'retrying') return;
+    if (entry.status === 'errored') {
+      halt = 'errored';
+      failure ??= {
+        nodeId: node.id,
+        nodeName: node.name,
+        ...(entry.error ?? { message: 'The node failed.' }),
+      };
+      leave(walk, node.index, undefined);
+      return;
+    }
+    if (entry.status === 'stopped' || entry.status === 'timed_out') {
+      halt = entry.status;
+      leave(walk, node.index, undefined);
+      return;
+    }
+    const isSuccess = entry.status === 'success';
+    keepResult(
+      node,
+      isSuccess ? 'Success' : 'Errored',
+      isSuccess ? entry.output : entry.error,
+      entry.statusCode ?? undefined,
+    );
+    if (isSuccess && node.type === 'response') {
+      response ??= { nodeId: node.id, body: entry.output, statusCode: entry.statusCode ?? 200 };
+    }
+    leave(walk, node.index, entry.port ?? undefined);
+  }
+
+  function dispatch(ready: readonly number[]): void {
+    if (halt === undefined) {
+      for (const index of ready) {
+        inFlight += 1;
+        runNode(plan.nodes[index]!).then(nodeSettled, nodeBroke);
+      }
+    }
+    if (inFlight === 0) void end();
+  }
+
+  /** `port` undefined: the node has not finished, or the run is halting. */
+  function nodeSettled(left: { node: PlanNode; port: string } | undefined): void {
+    inFlight -= 1;
+    dispatch(left === undefined ? [] : leave(walk, left.node.index, left.port));
+  }
+
+  function nodeBroke(error: unknown): void {
+    inFlight -= 1;
+    if (error instanceof LeaseLostError) {
+      abandon();
+    } else {
+      deps.log.error({ err: error, executionId }, 'A run broke.');
+      halt ??= 'errored';
+      failure ??= {
+        nodeId: '',
+        nodeName: '',
+        message: 'The engine could not record this run. See the server log.',
+      };
+    }
+    dispatch([]);
+  }
+
+  async function runNode(node: PlanNode): Promise<{ node: PlanNode; port: string } | undefined> {
+    const past = input.history.length === 0 ? nodePast([], node.id) : nodePast(input.history, node.id);
+    const startedAt = deps.clock.now();
+    const prepared = prepare(node);
+    if (!('type' in prepared)) return record(node, past.attempts + 1, startedAt, prepared);
+    const { type, settings, logged, effect } = prepared;
+    const lost = lostFailure(node, past, effect);
+    if (lost !== undefined) return finish(node, past.attempts + 1, startedAt, logged, failed(lost), []);
+    if (past.retryAt !== undefined && !(await waitUntil(node, past.retryAt))) return undefined;
+
+    for (let attempt = past.attempts + 1, failures = past.failures; ; attempt += 1) {
+      const at = deps.clock.now();
+      if (effect !== 'none' && !(await recordStart(node, attempt, logged, at))) return undefined;
+      const lines: { level: string; text: string }[] = [];
+      const outcome = await call(node, type, settings, attempt, lines);
+      if (effect !== 'none') deps.crash?.('attempt.after-call');
+      if (outcome === undefined) {
+        if (halt !== 'left')
+          record(node, attempt, at, {
+            status: halt === 'timed_out' ? 'timed_out' : 'stopped',
+            input: logged,
+          });
+        return undefined;
+      }
+      if (outcome.kind === 'failed' && halt === undefined) {
+        failures += 1;
+        const delayMs = nextAttemptInMs(node.retry, failures, outcome.failure, effect, Math.random());
+        if (delayMs !== undefined) {
+          const retryAt = new Date(deps.clock.now().getTime() + delayMs);
+          await recordRetry(node, attempt, at, logged, outcome.failure, retryAt, lines);
+          if (!(await waitUntil(node, retryAt))) return undefined;
+          continue;
+        }
+      }
+      return finish(node, attempt, at, effect === 'none' ? logged : undefined, outcome, lines);
+    }
+  }
+
+  /** Fills in and checks the settings, or says why the node does not run. */
+  function prepare(node: PlanNode): Prepared | Ended {
+    const type = deps.registry.get(node.type);
+    if (type === undefined)
+      return endedByFailure(node, { message: `There is no node type "${node.type}".`, retry: 'never' });
+    try {
+      if (node.conditions !== undefined) {
+        const rule = evaluateRule(readRule(render(node.conditions, scope, { missing: 'omit' })));
+        if (!rule.result) {
+          keepResult(node, 'Rejected', null);
+          return { status: 'rejected', port: defaultPort, output: { conditions: rule.evaluated } };
+        }
+      }
+      const rendered = render(node.settings, scope, {
+        missing: type.omitsMissing === true ? 'omit' : 'empty',
+      });
+      const given = { ...(rendered as Record<string, unknown>), ...node.literals };
+      const checked = type.settings.safeParse(given);
+      if (!checked.success) {
+        return endedByFailure(node, { message: problemText(checked.error.issues), retry: 'never' }, given);
+      }
+      const settings = checked.data;
+      const effect = typeof type.effect === 'function' ? type.effect(settings, deps.services) : type.effect;
+      return { type, settings, effect, logged: type.logged === undefined ? given : type.logged(settings) };
+    } catch (error) {
+      return endedByFailure(node, failureOf(error));
+    }
+  }
+
+  function endedByFailure(node: PlanNode, reason: NodeFailure, given?: unknown): Ended {
+    return { ...failureEnding(node, reason), input: given };
+  }
+
+  /** An attempt is in the journal before the call leaves. False: the run is to end instead. */
+  async function recordStart(node: PlanNode, attempt: number, logged: unknown, at: Date): Promise<boolean> {
+    if (halt !== undefined) return false;
+    const isStopAsked = await journal.addAndCommit(
+      row(node, attempt, at, { kind: 'start', input: storedValue(logged) }),
+    );
+    if (isStopAsked) stop();
+    if (halt === undefined) return true;
+    if (halt === 'stopped' || halt === 'timed_out') record(node, attempt, at, { status: halt });
+    return false;
+  }
+
+  async function recordRetry(
+    node: PlanNode,
+    attempt: number,
+    startedAt: Date,
+    logged: unknown,
+    reason: NodeFailure,
+    retryAt: Date,
+    lines: readonly { level: string; text: string }[],
+  ): Promise<void> {
+    await journal.addAndCommit(
+      row(node, attempt, deps.clock.now(), {
+        kind: 'outcome',
+        status: 'retrying',
+        durationMs: deps.clock.now().getTime() - startedAt.getTime(),
+        input: storedValue(logged),
+        error: errorJson(reason),
+        console: consoleJson(lines),
+        retryAt,
+      }),
+    );
+  }
+
+  /** Runs the node; `undefined`: it was aborted, and nobody waits for it any longer. */
+  async function call(
+    node: PlanNode,
+    type: NodeType,
+    settings: unknown,
+    attempt: number,
+    lines: { level: string; text: string }[],
+  ): Promise<NodeOutcome | undefined> {
+    const context: NodeContext = {
+      tenant,
+      linkedAccount: { id: input.linkedAccountId, accountId: facts.accountId },
+      configId: facts.configId,
+      appSlug: input.appSlug ?? undefined,
+      executionId,
+      nodeId: node.id,
+      attempt,
+      idempotencyKey: `${executionId}:${node.id}:0`,
+      now: deps.clock.now(),
+      signal: abort.signal,
+      services: deps.services,
+      log: (level, text) => {
+        if (lines.length < mostConsoleLines) lines.push({ level, text });
+      },
+    };
+    try {
+      const outcome = type.run(settings, context);
+      return outcome instanceof Promise ? await orAborted(outcome) : outcome;
+    } catch (error) {
+      if (abort.signal.aborted) return undefined;
+      if (!(error instanceof AppError))
+        deps.log.error({ err: error, executionId, nodeId: node.id }, 'A node threw.');
+      return failed(failureOf(error));
+    }
+  }
+
+  async function orAborted(outcome: Promise<NodeOutcome>): Promise<NodeOutcome | undefined> {
+    const aborted = Promise.withResolvers<undefined>();
+    const onAbort = (): void => aborted.resolve(undefined);
+    if (abort.signal.aborted) onAbort();
+    abort.signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await Promise.race([outcome, aborted.promise]);
+    } finally {
+      abort.signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  function finish(
+    node: PlanNode,
+    attempt: number,
+    startedAt: Date,
+    logged: unknown,
+    outcome: NodeOutcome,
+    lines: readonly { level: string; text: string }[],
+  ): { node: PlanNode; port: string } | undefined {
+    return record(node, attempt, startedAt, {
+      ...endingOf(node, outcome),
+      input: logged,
+      console: consoleJson(lines),
+    });
+  }
+
+  function endingOf(node: PlanNode, outcome: NodeOutcome): Ended {
+    switch (outcome.kind) {
+      case 'done':
+        keepResult(node, 'Success', outcome.body, outcome.status);
+        return { status: 'success', port: outcome.port, output: outcome.body, statusCode: outcome.status };
+      case 'respond':
+        keepResult(node, 'Success', outcome.body, outcome.statusCode);
+        response ??= { nodeId: node.id, body: outcome.body, statusCode: outcome.statusCode };
+        return { status: 'success', port: defaultPort, output: outcome.body, statusCode: outcome.statusCode };
+      default:
+        return failureEnding(node, outcome.failure);
+    }
+  }
+
+  /** A failure that is skipped leaves by the ordinary port: a node that chooses has chosen nothing. */
+  function failureEnding(node: PlanNode, reason: NodeFailure): Ended {
+    const body = { message: reason.message, status: reason.status, error: reason.body };
+    if (node.isSkippedOnError) {
+      keepResult(node, 'Errored', body, reason.status);
+      return {
+        status: 'errored_and_skipped',
+        port: defaultPort,
+        error: errorJson(reason),
+        statusCode: reason.status,
+      };
+    }
+    halt ??= 'errored';
+    failure ??= {
+      nodeId: node.id,
+      nodeName: node.name,
+      message: reason.message,
+      ...(reason.status === undefined ? {} : { status: reason.status }),
+      ...(reason.body === undefined ? {} : { body: reason.body }),
+    };
+    return { status: 'errored', error: errorJson(reason), statusCode: reason.status };
+  }
+
+  function keepResult(node: PlanNode, status: string, body: unknown, statusCode?: number): void {
+    results.set(node.id, {
+      status,
+      node_id: node.id,
+      node_name: node.name,
+      body,
+      ...(statusCode === undefined ? {} : { status_code: statusCode }),
+    });
+  }
+
+  /** Writes the outcome; nobody waits here, the next call to the outside or the end of the run does. */
+  function record(
+    node: PlanNode,
+    attempt: number,
+    startedAt: Date,
+    ended: Ended,
+  ): { node: PlanNode; port: string } | undefined {
+    const now = deps.clock.now();
+    journal.add(
+      row(node, attempt, now, {
+        kind: 'outcome',
+        status: ended.status,
+        port: ended.port,
+        statusCode: ended.statusCode,
+        durationMs: now.getTime() - startedAt.getTime(),
+        input: ended.input === undefined ? undefined : storedValue(ended.input),
+        output: ended.output === undefined ? undefined : storedValue(ended.output),
+        error: ended.error,
+        console: ended.console,
+      }),
+    );
+    return ended.port === undefined ? undefined : { node, port: ended.port };
+  }
+
+  function row(
+    node: PlanNode,
+    attempt: number,
+    at: Date,
+    rest: Omit<JournalRow, 'executionId' | 'seq' | 'tenant' | 'nodeId' | 'attempt' | 'at'>,
+  ): JournalRow {
+    seq += 1;
+    return { executionId, seq, tenant, nodeId: node.id, attempt, at, ...rest };
+  }
+
+  /** True: the time has come. False: the run ends or is suspended before. */
+  async function waitUntil(node: PlanNode, until: Date): Promise<boolean> {
+    const delayMs = until.getTime() - deps.clock.now().getTime();
+    if (delayMs <= 0) return halt === undefined;
+    if (delayMs > longestHeldWaitMs) {
+      postponed.push({ nodeId: node.id, until });
+      return false;
+    }
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(done, delayMs);
+      abort.signal.addEventListener('abort', done, { once: true });
+      function done(): void {
+        clearTimeout(timer);
+        abort.signal.removeEventListener('abort', done);
+        resolve();
+      }
+    });
+    return halt === undefined;
+  }
+
+  async function end(): Promise<void> {
+    if (isEnding) return;
+    isEnding = true;
+    try {
+      if (halt === undefined && postponed.length > 0) await suspendOrEnd();
+      else await writeEnd(halt === undefined || halt === 'left' ? 'completed' : halt);
+    } catch (error) {
+      if (!(error instanceof LeaseLostError))
+        deps.log.error({ err: error, executionId }, 'A run could not end.');
+      halt = 'left';
+    }
+    finished.resolve(halt === 'left' ? { state: 'left' } : { state: halt ?? 'completed', response, failure });
+  }
+
+  async function suspendOrEnd(): Promise<void> {
+    const next = postponed.reduce((first, wait) => (wait.until < first.until ? wait : first));
+    if (await deps.suspend(executionId, next.nodeId, next.until)) {
+      halt = 'left';
+      return;
+    }
+    halt = 'stopped';
+    await writeEnd('stopped');
+  }
+
+  async function writeEnd(state: EndState): Promise<void> {
+    if (halt === 'left') return;
+    await journal.end({
+      executionId,
+      state,
+      responseNodeId: response?.nodeId,
+      statusCode: response?.statusCode,
+      failedNodeId: failure?.nodeId,
+      errorText: failure?.message.replaceAll('\u0000', ''),
+      nodeCount: plan.nodes.length,
+      finishedNodeCount: walk.settled,
+      at: deps.clock.now(),
+    });
+  }
+
+  function haltWith(reason: Halt): void {
+    if (isEnding) return;
+    halt ??= reason;
+    abort.abort();
+  }
+
+  function stop(): void {
+    haltWith('stopped');
+  }
+
+  function abandon(): void {
+    halt = 'left';
+    abort.abort();
+  }
+
+  begin();
+  return {
+    executionId,
+    group: input.linkedAccountId,
+    finished: finished.promise,
+    stop,
+    abandon,
+    checkDeadline(now) {
+      if (now >= input.deadlineAt) haltWith('timed_out');
+    },
+  };
+}
+
+const mostConsoleLines = 1_000;
+
+interface Prepared {
+  readonly type: NodeType;
+  readonly settings: unknown;
+  readonly logged: unknown;
+  readonly effect: NodeEffect;
+}
+
+/** How a node ended, as the journal takes it. Without a port the run goes no further from here. */
+interface Ended {
+  readonly status: JournalStatus;
+  readonly port?: string;
+  readonly statusCode?: number | undefined;
+  readonly input?: unknown;
+  readonly output?: unknown;
+  readonly error?: string;
+  readonly console?: string | undefined;
+}
+
+/** Why a node is not run again after its worker died in the middle of it. */
+function lostFailure(node: PlanNode, past: NodePast, effect: NodeEffect): NodeFailure | undefined {
+  if (past.unknown === 0) return undefined;
+  if (effect === 'once') {
+    return {
+      message: `The worker was lost while "${node.name}" was calling out, so nobody knows whether the call arrived. It is not sent again because a second one could do harm. Look in the app, then rerun the execution or not.`,
+      retry: 'never',
+    };
+  }
+  if (past.unknown < mostUnknownAttempts) return undefined;
+  return {
+    message: `The worker was lost ${past.unknown} times while it ran "${node.name}", so the node is not tried again.`,
+    retry: 'never',
+  };
+}
+
+function errorJson({ message, status, body }: NodeFailure): string {
+  return JSON.stringify({ message, status, body });
+}
+
+function consoleJson(lines: readonly { level: string; text: string }[]): string | undefined {
+  return lines.length === 0 ? undefined : JSON.stringify(lines);
+}

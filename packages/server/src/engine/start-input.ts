@@ -1,0 +1,19 @@
+import type { ExecutionSource } from '#db/schema';
+
+/** What starting an execution needs, by whatever door it came. */
+export interface StartInput {
+  readonly workflowId: string;
+  /** The published version; absent, with a document, it is a test run of that draft. */
+  readonly version?: number;
+  readonly document?: unknown;
+  readonly linkedAccount: { readonly id: string; readonly accountId: string };
+  readonly configId: string;
+  readonly slug?: string | undefined;
+  readonly source: ExecutionSource;
+  readonly triggerEvent?: string | undefined;
+  readonly payload: unknown;
+  /** The caller's headers, when the workflow is to see them. */
+  readonly headers?: Readonly<Record<string, unknown>> | undefined;
+  readonly instanceTag?: string | undefined;
+  readonly rerunOf?: string | undefined;
+}

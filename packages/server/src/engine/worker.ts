@@ -1,0 +1,248 @@
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import {
+  claimExecutions,
+  loadJournals,
+  releaseExecutions,
+  suspendExecution,
+  type ClaimedExecution,
+} from '#db/execution-claim';
+import { configValues, udfValues } from '#db/run-values';
+import { clientTransaction } from '#db/client-transaction';
+import { lockLiveWorker, runsOf } from '#db/worker';
+import type { Tenant } from '#domain/tenant';
+import { failureOf } from '#engine/node-failure';
+import { LeaseLostError, openJournal, type Journal } from '#engine/journal';
+import { takeLease, type Lease } from '#engine/lease';
+import type { PlanCache } from '#engine/plan-cache';
+import type { Queue } from '#engine/queue';
+import { historyOf, triggerHeaders } from '#engine/run-history';
+import { startRun, type Run, type RunDeps, type RunInput } from '#engine/run';
+
+export interface WorkerDeps extends Omit<RunDeps, 'suspend'> {
+  readonly pool: Pool;
+  readonly log: Logger;
+  readonly queue: Queue;
+  readonly plans: PlanCache;
+  /** For the heartbeat's own connection. */
+  readonly databaseUrl: string;
+  readonly onRunEnded: () => void;
+}
+
+/** One life of a worker: a lease, its journal and the runs it owns. It ends when the lease is lost. */
+export interface Worker {
+  readonly id: string;
+  readonly runs: ReadonlyMap<string, Run>;
+  /** Takes queued executions and runs them. Returns how many. */
+  claim(limit: number): Promise<number>;
+  /** Runs an execution that was created owned by this worker. */
+  adopt(input: RunInput): Promise<Run>;
+  /** Once a second: stops, deadlines, and runs that the database gives us but memory has not. */
+  tick(): Promise<void>;
+  /** Lets every run go without a word, and ends the heartbeat. */
+  abandon(): Promise<void>;
+  /** Resolves when nothing runs and everything is written. */
+  idle(): Promise<void>;
+}
+
+/**
+ * Starts a life under a new id.
+ *
+ * @param onLost - called once when the others declared this worker dead; its runs are let go already
+ */
+export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise<Worker> {
+  let isOver = false;
+  const lease: Lease = await takeLease(deps.pool, deps.databaseUrl, lose);
+  const id = lease.workerId;
+  const journal: Journal = openJournal({ ...deps, onLeaseLost: lose }, id);
+  const runs = new Map<string, Run>();
+  /** Claimed, and being read. */
+  const loading = new Set<string>();
+  let strays: readonly string[] = [];
+
+  function lose(): void {
+    if (isOver) return;
+    deps.log.warn({ workerId: id }, 'This worker was declared dead; it lets its runs go and starts again.');
+    void abandon().finally(onLost);
+  }
+
+  async function abandon(): Promise<void> {
+    isOver = true;
+    for (const run of runs.values()) run.abandon();
+    await lease.close();
+  }
+
+  async function claim(limit: number): Promise<number> {
+    const claimed = await clientTransaction(deps.pool, async (client) => {
+      const jobs = await deps.queue.claim(client, limit);
+      if (jobs.length === 0) return [];
+      if (!(await lockLiveWorker(client, id))) throw new LeaseLostError();
+      const executions = await claimExecutions(
+        client,
+        id,
+        jobs.map((job) => job.executionId),
+      );
+      await deps.queue.complete(client, jobs);
+      for (const execution of executions) loading.add(execution.id);
+      deps.crash?.('claim.before-commit');
+      return executions;
+    });
+    if (claimed.length === 0) return 0;
+    deps.crash?.('claim.after-commit');
+    try {
+      await load(claimed);
+    } finally {
+      // What could not be read is a stray now, and the tick gives it back.
+      for (const execution of claimed) loading.delete(execution.id);
+    }
+    return claimed.length;
+  }
+
+  async function load(claimed: readonly ClaimedExecution[]): Promise<void> {
+    const journals = await loadJournals(
+      deps.pool,
+      claimed.map((execution) => execution.id),
+    );
+    await Promise.all(
+      claimed.map(async (execution) => {
+        try {
+          await adopt(await runInput(execution, historyOf(journals.get(execution.id) ?? [])));
+        } catch (error) {
+          // The database being away is no fault of the execution: it stays a stray, and is queued again.
+          if (isDatabaseFault(error)) deps.log.warn({ err: error }, 'A claimed execution could not be read.');
+          else await endUnreadable(execution, error);
+        }
+      }),
+    );
+  }
+
+  async function runInput(row: ClaimedExecution, history: ReturnType<typeof historyOf>): Promise<RunInput> {
+    const tenant: Tenant = { orgId: row.org_id, environment: row.environment };
+    const plan =
+      row.workflow_version === null
+        ? deps.plans.of(row.document)
+        : await deps.plans.get(tenant, row.workflow_id, row.workflow_version);
+    const [trigger, ...rest] = history;
+    return {
+      tenant,
+      linkedAccountId: row.linked_account_id,
+      appSlug: row.app_slug,
+      mode: row.mode,
+      deadlineAt: row.deadline_at,
+      isStopRequested: row.stop_requested_at !== null,
+      plan,
+      history: rest,
+      facts: {
+        executionId: row.id,
+        workflowId: row.workflow_id,
+        configId: row.config_id,
+        accountId: row.account_id,
+        eventName: row.trigger_event,
+        createdAt: row.created_at,
+        payload: trigger?.output ?? null,
+        headers: triggerHeaders(trigger),
+      },
+    };
+  }
+
+  /** Adds what the workflow's templates read of the account; most read nothing. */
+  async function withAccountValues(input: RunInput): Promise<RunInput> {
+    const { plan, tenant, linkedAccountId, appSlug, facts } = input;
+    if (!plan.reads.config && !plan.reads.linkedAccount) return input;
+    const { configId, workflowId } = facts;
+    const [config, udf] = await Promise.all([
+      plan.reads.config
+        ? configValues(deps.pool, tenant, { linkedAccountId, configId, appSlug, workflowId })
+        : undefined,
+      plan.reads.linkedAccount ? udfValues(deps.pool, tenant, linkedAccountId) : undefined,
+    ]);
+    return { ...input, facts: { ...facts, config, udf } };
+  }
+
+  /** The version was deleted, or its document cannot be read any longer: it will never run. */
+  async function endUnreadable(row: ClaimedExecution, error: unknown): Promise<void> {
+    deps.log.error({ err: error, executionId: row.id }, 'An execution cannot be run.');
+    await journal
+      .end({
+        executionId: row.id,
+        state: 'errored',
+        errorText: failureOf(error).message,
+        nodeCount: 0,
+        finishedNodeCount: 0,
+        at: deps.clock.now(),
+      })
+      .catch((fault: unknown) =>
+        deps.log.error({ err: fault, executionId: row.id }, 'It stays for a later try.'),
+      );
+  }
+
+  async function adopt(input: RunInput): Promise<Run> {
+    const run = startRun({ ...deps, suspend }, journal, await withAccountValues(input));
+    runs.set(run.executionId, run);
+    void forgetWhenFinished(run);
+    if (isOver) run.abandon();
+    return run;
+  }
+
+  async function forgetWhenFinished(run: Run): Promise<void> {
+    await run.finished;
+    runs.delete(run.executionId);
+    deps.onRunEnded();
+  }
+
+  async function suspend(executionId: string, nodeId: string, until: Date): Promise<boolean> {
+    await journal.idle();
+    const run = runs.get(executionId);
+    return clientTransaction(deps.pool, async (client) => {
+      if (!(await lockLiveWorker(client, id))) throw new LeaseLostError();
+      const isSuspended = await suspendExecution(client, { workerId: id, executionId, nodeId, until });
+      if (isSuspended)
+        await deps.queue.delay(client, { executionId, group: run?.group ?? executionId }, until);
+      return isSuspended;
+    });
+  }
+
+  async function tick(): Promise<void> {
+    lease.pulse();
+    const now = deps.clock.now();
+    for (const run of runs.values()) run.checkDeadline(now);
+    const owned = await runsOf(deps.pool, id);
+    for (const { id: executionId, is_stop_asked } of owned) {
+      if (is_stop_asked) runs.get(executionId)?.stop();
+    }
+    await giveStraysBack(owned.map((row) => row.id).filter((id) => !runs.has(id) && !loading.has(id)));
+  }
+
+  /** Twice in a row without a run in memory: reading it failed, so it goes back to the queue. */
+  async function giveStraysBack(found: readonly string[]): Promise<void> {
+    const lost = found.filter((executionId) => strays.includes(executionId));
+    strays = found;
+    if (lost.length === 0) return;
+    await clientTransaction(deps.pool, async (client) => {
+      const released = await releaseExecutions(client, id, lost);
+      await deps.queue.enqueue(
+        client,
+        released.map((row) => ({ executionId: row.id, group: row.linked_account_id })),
+      );
+    });
+  }
+
+  return {
+    id,
+    runs,
+    claim,
+    adopt,
+    tick,
+    abandon,
+    async idle() {
+      await Promise.all(Array.from(runs.values(), (run) => run.finished));
+      await journal.idle();
+    },
+  };
+}
+
+/** SQLSTATE or a socket's error; our own errors have codes of another form. */
+function isDatabaseFault(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  return typeof code === 'string' && /^[0-9A-Z]{5}$|^E[A-Z]+$/.test(code);
+}
