@@ -35,7 +35,7 @@ export function queryAuth(name: string, value: string): Placement {
   return { query: { [name]: value } };
 }
 
-/** Scope strings with what they allow, in the words an administrator sees. */
+/** Scope strings, `{variables}` allowed, with what they permit in the words an administrator sees. */
 export type Scopes = Readonly<Record<string, string>>;
 
 export interface OAuthScopes {

@@ -9,7 +9,7 @@ import type { Options } from '#kit/options';
 import { type Recording, redact, replay, subjectOf } from '#kit/recording';
 import type { ApiRequest } from '#kit/request';
 import { durationMs, type Poll, type Webhook, webhookRequest } from '#kit/trigger';
-import type { Place } from '#kit/url';
+import type { Place, UrlTemplate } from '#kit/url';
 
 /** The files of a connector's folder, read by whoever may read files; undefined for those that are missing. */
 export interface ConnectorFiles {
@@ -82,7 +82,9 @@ function checkIdentity(connector: Connector, report: Report): void {
     report('slug', `"${slug}" must be lower-case words of letters and digits joined by - or _`);
   }
   if (name.trim() === '') report('name', 'the name is empty');
-  if (description.trim() === '') report('description', 'say in description what one can do with it');
+  if (description.trim() === '' || description.includes('TODO')) {
+    report('description', 'say in description what one can do with it');
+  }
   if (categories.length === 0) report('categories', 'name at least one category');
 }
 
@@ -140,6 +142,8 @@ function checkAuth(connector: Connector, report: Report): void {
   for (const url of urls) {
     if (typeof url === 'string' && !/^(?:https:\/\/|\{)/.test(url)) report('auth', `"${url}" must be https`);
   }
+  if (oauth2 !== undefined && oauth2.tokenHosts === undefined)
+    checkTokenHost(oauth2.tokenUrl, connector, report);
   const oneScope = new Set(Object.keys(oauth2?.scopes.required ?? {}));
   for (const scope of Object.keys(oauth2?.scopes.optional ?? {})) {
     if (oneScope.has(scope)) report('scopes', `${scope} is both required and optional`);
@@ -154,6 +158,18 @@ function checkAuth(connector: Connector, report: Report): void {
     }
   }
   reachable(connector, 'check', connector.check.request, report);
+}
+
+/** A host that a customer or a callback can name must not be handed the client secret. */
+function checkTokenHost(tokenUrl: UrlTemplate, connector: Connector, report: Report): void {
+  if (typeof tokenUrl !== 'string') return;
+  const host = /^(?:https?:\/\/)?([^/]*)/.exec(tokenUrl)?.[1] ?? '';
+  const names = [...host.matchAll(/\{([^}]+)\}/g)].map((match) => match[1] ?? '');
+  const isOurs = names.every((name) => name in connector.vars);
+  const hasOwnDomain = /\.[a-z0-9-]+\.[a-z]{2,}$/i.test(host.slice(host.lastIndexOf('}') + 1));
+  if (!isOurs && !hasOwnDomain) {
+    report('auth', `the host of tokenUrl can be chosen by others (${names.join(', ')}): list tokenHosts`);
+  }
 }
 
 function checkActions(connector: Connector, files: ConnectorFiles, report: Report): void {

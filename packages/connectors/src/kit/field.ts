@@ -28,8 +28,8 @@ export interface Choice {
   readonly value: string;
 }
 
-/** What a JSON parameter must be. */
-export type JsonShape = 'any' | 'object' | 'array';
+/** What a JSON parameter must be; `json-or-text` takes text that is no JSON as it is. */
+export type JsonShape = 'any' | 'object' | 'array' | 'json-or-text';
 
 declare const value: unique symbol;
 
@@ -147,7 +147,7 @@ type Shaped<S extends JsonShape> = S extends 'object'
  * | `number` | number | numeric strings |
  * | `boolean` | boolean | `"true"`, `"false"`, `1`, `0` |
  * | `date` | `YYYY-MM-DD` | date-times |
- * | `datetime` | ISO 8601 in UTC | dates (midnight UTC), offsets, Unix seconds or milliseconds |
+ * | `datetime` | ISO 8601 in UTC | dates (midnight UTC), offsets (UTC without), Unix seconds or milliseconds |
  * | `select` | one of the values, as a literal type | |
  * | `multiselect`, `list` | array | one value, comma-separated text, a JSON array in text |
  * | `json` | parsed JSON, of `shape` | JSON in text |

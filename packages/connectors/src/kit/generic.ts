@@ -48,7 +48,12 @@ const httpRequest = action({
       default: 'GET',
     }),
     ...requestFields,
-    body: field.json({ label: 'Body', required: false, help: 'For POST, PUT, PATCH and DELETE.' }),
+    body: field.json({
+      label: 'Body',
+      required: false,
+      shape: 'json-or-text',
+      help: 'For POST, PUT, PATCH and DELETE.',
+    }),
     bodyType: field.select({ label: 'Body type', options: ['json', 'form', 'text'], default: 'json' }),
   },
   request: ({ method, path, query, headers, body, bodyType }): ApiRequest => ({

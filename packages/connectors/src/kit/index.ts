@@ -96,7 +96,15 @@ export {
   verifyWebhook,
   type WebhookVerdict,
 } from '#kit/live';
-export { type ActionOutput, effectOf, fieldsOf, findAction, runAction, type RunOptions } from '#kit/run';
+export {
+  type ActionOutput,
+  effectOf,
+  fieldsOf,
+  findAction,
+  runAction,
+  type RunOptions,
+  worstEffect,
+} from '#kit/run';
 export { isHostAllowed, type Place, urlOf, type UrlTemplate } from '#kit/url';
 
 // For tests and the command line

@@ -22,25 +22,25 @@ function own(raw: Readonly<Record<string, unknown>>, name: string): unknown {
   return Object.hasOwn(raw, name) ? raw[name] : undefined;
 }
 
-function isMissing(value: unknown): boolean {
+/** Absent, null and blank are missing; so is an empty list, but not an empty JSON array, which is a value. */
+function isMissing(field: Field, value: unknown): boolean {
   return (
     value === undefined ||
     value === null ||
     (typeof value === 'string' && value.trim() === '') ||
-    (Array.isArray(value) && value.length === 0)
+    (Array.isArray(value) && value.length === 0 && field.type !== 'json')
   );
 }
 
 /** Reads one value as a field; undefined when it is absent and may be. */
 export function parseField(name: string, field: Field, raw: unknown): unknown {
-  if (isMissing(raw)) {
-    // An empty list is a value for a list that may be empty, and an omission for one that may not.
+  if (isMissing(field, raw)) {
     if (field.default !== undefined) return field.default;
     if (field.required) throw new MissingParameter(name);
     return undefined;
   }
   const value = coerce(name, field, raw);
-  if (isMissing(value) && field.required) throw new MissingParameter(name);
+  if (isMissing(field, value) && field.required) throw new MissingParameter(name);
   return value;
 }
 
@@ -63,7 +63,7 @@ const coercions: Readonly<Record<FieldType, Coercion>> = {
   select: (name, raw, field) => member(name, field, text(name, raw)),
   multiselect: (name, raw, field) => listOf(name, raw).map((entry) => member(name, field, text(name, entry))),
   list: (name, raw, field) => listOf(name, raw).map((entry) => listEntry(name, field, entry)),
-  json: (name, raw, field) => shaped(name, field, typeof raw === 'string' ? parseJson(name, raw) : raw),
+  json: (name, raw, field) => shaped(name, field, typeof raw === 'string' ? jsonText(name, raw, field) : raw),
   map: (name, raw) => map(name, typeof raw === 'string' ? parseJson(name, raw) : raw),
   file,
 };
@@ -167,6 +167,16 @@ function parseJson(name: string, raw: string): unknown {
     return JSON.parse(raw) as unknown;
   } catch {
     throw new InvalidParameter(name, 'must be valid JSON');
+  }
+}
+
+function jsonText(name: string, raw: string, field: Field): unknown {
+  if (field.shape !== 'json-or-text') return parseJson(name, raw);
+  try {
+    return parseJson(name, raw);
+  } catch (error) {
+    if (error instanceof InvalidParameter) return raw;
+    throw error;
   }
 }
 

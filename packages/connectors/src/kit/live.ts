@@ -4,8 +4,8 @@ import { InputError, InvalidParameter, MissingParameter } from '#kit/errors';
 import type { Choice, Field, Fields, FieldType } from '#kit/field';
 import { parseInput } from '#kit/input';
 import type { Values } from '#kit/json';
-import type { HttpPort } from '#kit/request';
-import { Caller, fieldsOf, findAction, MAX_ROWS } from '#kit/run';
+import type { Effect, HttpPort } from '#kit/request';
+import { Caller, fieldsOf, findAction, MAX_ROWS, worstEffect } from '#kit/run';
 import {
   durationMs,
   type Poll,
@@ -235,6 +235,7 @@ export function describe(connector: Connector, vars: Values = {}): ConnectorDesc
       id,
       label: action.label,
       group: action.group,
+      effect: worstEffect(action),
       help: action.help,
       scopes: action.scopes,
     })),
@@ -281,7 +282,7 @@ export interface ConnectorDescription {
     };
     readonly keybased?: { readonly fields: readonly FieldDescription[] };
   };
-  readonly actions: readonly (Described & { readonly group: string })[];
+  readonly actions: readonly (Described & { readonly group: string; readonly effect: Effect })[];
   readonly triggers: readonly (Described & { readonly kind: Trigger['kind'] })[];
   readonly options: readonly string[];
 }

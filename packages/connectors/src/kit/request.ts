@@ -40,6 +40,8 @@ export interface ApiResponse {
   readonly headers: Readonly<Record<string, string>>;
   /** Parsed with the kit's `parseJson` when the provider sent JSON (long ids stay exact), text otherwise, null when empty. */
   readonly body: unknown;
+  /** What `Retry-After` asks, where the port has read it (its date form needs a clock). */
+  readonly retryAfterMs?: number;
 }
 
 /** The one thing the server gives a connector. It answers every status and throws only when nothing answered. */

@@ -27,7 +27,7 @@ export type ActionOutput =
     }
   | { readonly ok: false; readonly error: ProviderError };
 
-export const DEFAULT_ROWS = 1_000;
+const DEFAULT_ROWS = 1_000;
 export const MAX_ROWS = 10_000;
 const MAX_PAGES = 1_000;
 
@@ -64,6 +64,11 @@ export function effectOf(
   const declared = typeof action.effect === 'function' ? action.effect(input as never) : action.effect;
   if (action.idempotencyHeader === undefined) return declared;
   return idempotencyKey === undefined ? 'once' : 'repeatable';
+}
+
+/** The effect to plan with before the input is known: the worst it may be. */
+export function worstEffect(action: Action): Effect {
+  return typeof action.effect === 'function' ? 'once' : action.effect;
 }
 
 /**
@@ -203,10 +208,14 @@ export class Caller {
 }
 
 function refusal(response: ApiResponse): ProviderError {
-  return new ProviderError(response.status, response.body, retryAfterMs(response.headers['retry-after']));
+  return new ProviderError(
+    response.status,
+    response.body,
+    response.retryAfterMs ?? retryAfterMs(response.headers['retry-after']),
+  );
 }
 
-/** `Retry-After` in seconds or as a date (RFC 9110 §10.2.3); the date needs the answer's own clock, so only seconds count. */
+/** `Retry-After` in seconds (RFC 9110 §10.2.3). Its date form is for the port, which has a clock. */
 function retryAfterMs(header: string | undefined): number | undefined {
   const seconds = header === undefined || header.trim() === '' ? Number.NaN : Number(header);
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;

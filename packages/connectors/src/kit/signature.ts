@@ -11,7 +11,7 @@ import { isRecord } from '#kit/json';
 import type { Refusal, WebhookRequest } from '#kit/trigger';
 
 /** Old calls are replays; five minutes is what Standard Webhooks and Stripe allow for slow clocks and networks. */
-export const TOLERANCE_SECONDS = 300;
+const TOLERANCE_SECONDS = 300;
 
 /** Compares texts in a time that does not depend on where they differ. */
 export function isEqualText(a: string, b: string): boolean {
