@@ -1,0 +1,112 @@
+import { openEmbeddedPostgres } from '../packages/server/src/db/embedded/index.ts';
+import { startInlay, until, type RunningInlay } from '../tests/inlay.ts';
+import { createClient } from './client.ts';
+import { figure, type Figure } from './figure.ts';
+import { closedLoad } from './load.ts';
+import { commitsPerSecond, flushesPerSecond } from './machine.ts';
+import { publishFiveNodes } from './workflow.ts';
+
+const payload = { n: 7, note: 'x'.repeat(160) };
+
+/** A call that waits for five durable nodes. */
+export async function syncExecution(): Promise<readonly Figure[]> {
+  return withFiveNodes(async ({ inlay, execute, databaseUrl }) => {
+    await closedLoad(() => execute(true), { callers: 4, seconds: 3 });
+    const flush = 1_000 / (await flushesPerSecond(inlay.dataDir));
+    const commit = 1_000 / (await commitsPerSecond(databaseUrl, 1));
+    const figures: Figure[] = [figure('machine.flush', flush, 'ms', 'one 8 KiB block, fdatasync')];
+    for (const callers of [1, 16, 64]) {
+      const { latencies, perSecond } = await closedLoad(() => execute(true), { callers, seconds: 8 });
+      const reference = { name: 'one-row commit, one connection', value: commit };
+      const conditions = `${callers} callers over HTTP, 5 nodes, 0.2 KB payload, ${latencies.count} executions`;
+      figures.push(
+        figure(`sync-execution.p50.${callers}-callers`, latencies.quantile(0.5), 'ms', conditions, reference),
+        figure(
+          `sync-execution.p99.${callers}-callers`,
+          latencies.quantile(0.99),
+          'ms',
+          conditions,
+          reference,
+        ),
+        figure(`sync-execution.rate.${callers}-callers`, perSecond, '/s', conditions),
+      );
+    }
+    return figures;
+  });
+}
+
+/** Executions accepted and finished a second, with full logs, from the first call to the last one finished. */
+export async function asyncExecutions(): Promise<readonly Figure[]> {
+  return withFiveNodes(async ({ inlay, execute, databaseUrl }) => {
+    await closedLoad(() => execute(false), { callers: 16, seconds: 2 });
+    await until(() => isIdle(inlay), { timeoutMs: 120_000, what: 'the warm-up to finish' });
+    const multiRow = (await commitsPerSecond(databaseUrl, 500)) * 500;
+    const before = await count(inlay, 'COMPLETED');
+    const begun = performance.now();
+    const { perSecond: accepted } = await closedLoad(() => execute(false), { callers: 64, seconds: 15 });
+    await until(() => isIdle(inlay), { timeoutMs: 300_000, what: 'all executions to finish' });
+    const seconds = (performance.now() - begun) / 1_000;
+    const done = (await count(inlay, 'COMPLETED')) - before;
+    return [
+      figure('async-executions.accepted', accepted, '/s', '64 callers over HTTP for 15 s'),
+      figure(
+        'async-executions.finished',
+        done / seconds,
+        '/s',
+        `${done} executions of 5 nodes, 0.2 KB payload, full logs, one process, HTTP callers on the same machine, until the last one finished`,
+        { name: 'rows of 200 bytes in 500-row commits', value: multiRow, unit: 'rows/s' },
+      ),
+    ];
+  });
+}
+
+interface Setting {
+  readonly inlay: RunningInlay;
+  readonly databaseUrl: string;
+  execute(isSync: boolean): Promise<void>;
+}
+
+async function withFiveNodes<T>(measure: (setting: Setting) => Promise<T>): Promise<T> {
+  const inlay = await startInlay();
+  const client = createClient(inlay.url, 64);
+  try {
+    const postgres = await openEmbeddedPostgres(inlay.dataDir);
+    const workflow = await publishFiveNodes(inlay);
+    const headers = {
+      'x-api-key': inlay.keys.test,
+      linked_account_id: inlay.demo.linkedAccountId,
+      slug: 'acme-crm',
+    };
+    return await measure({
+      inlay,
+      databaseUrl: postgres.url,
+      async execute(isSync) {
+        const route = `/api/v2/public/workflow/${workflow}/execute`;
+        const text = await client.send(
+          'POST',
+          route,
+          { ...headers, sync_execution: String(isSync) },
+          payload,
+        );
+        if (!isSync) return;
+        const answer = JSON.parse(text) as { return_value?: { n?: unknown } };
+        if (answer.return_value?.n !== payload.n) throw new Error(`wrong answer: ${text}`);
+      },
+    });
+  } finally {
+    await client.close();
+    await inlay.stop();
+  }
+}
+
+async function isIdle(inlay: RunningInlay): Promise<boolean> {
+  return (await count(inlay, 'RUNNING')) + (await count(inlay, 'QUEUED')) === 0;
+}
+
+async function count(inlay: RunningInlay, state: string): Promise<number> {
+  const { status, body } = await inlay.call('GET', `/api/v2/public/execution?limit=1&status=${state}`, {
+    linkedAccountId: inlay.demo.linkedAccountId,
+  });
+  if (status !== 200) throw new Error(JSON.stringify(body));
+  return body.totalDocs as number;
+}

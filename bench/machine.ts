@@ -1,0 +1,48 @@
+import { open, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { Client } from 'pg';
+
+/** What this machine can do at all, measured in the run whose figures are judged by it. */
+
+/** Flushes of one 8 KiB block to the disk that holds `folder`, a second. */
+export async function flushesPerSecond(folder: string, seconds = 1): Promise<number> {
+  const name = path.join(folder, `bench-flush-${process.pid}`);
+  const file = await open(name, 'w');
+  const block = Buffer.alloc(8_192, 1);
+  try {
+    let count = 0;
+    const begun = performance.now();
+    while (performance.now() - begun < seconds * 1_000) {
+      await file.write(block, 0, block.length, 0);
+      await file.datasync();
+      count += 1;
+    }
+    return count / ((performance.now() - begun) / 1_000);
+  } finally {
+    await file.close();
+    await rm(name);
+  }
+}
+
+/** Committed transactions of `rows` rows of 200 bytes each, one after the other on one connection, a second. */
+export async function commitsPerSecond(databaseUrl: string, rows: number, seconds = 1): Promise<number> {
+  const client = new Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    await client.query(
+      'create table if not exists bench_row (id bigint generated always as identity, body text)',
+    );
+    const text = `insert into bench_row (body) select repeat('x', 200) from generate_series(1, ${rows})`;
+    await client.query(text);
+    let count = 0;
+    const begun = performance.now();
+    while (performance.now() - begun < seconds * 1_000) {
+      await client.query(text);
+      count += 1;
+    }
+    return count / ((performance.now() - begun) / 1_000);
+  } finally {
+    await client.query('drop table if exists bench_row');
+    await client.end();
+  }
+}

@@ -1,0 +1,59 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { actionOverhead } from './action-overhead.ts';
+import { eventIngest } from './event-ingest.ts';
+import { asyncExecutions, syncExecution } from './executions.ts';
+import type { Figure } from './figure.ts';
+import { idleMemory, start } from './start.ts';
+
+/** `npm run -s bench -- [NAME …] [--json] [--save]`: without a name all of them, one after the other. */
+const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
+  start,
+  'idle-memory': idleMemory,
+  'action-overhead': actionOverhead,
+  'event-ingest': eventIngest,
+  'sync-execution': syncExecution,
+  'async-executions': asyncExecutions,
+};
+
+const { values, positionals } = parseArgs({
+  options: { json: { type: 'boolean' }, save: { type: 'boolean' } },
+  allowPositionals: true,
+});
+
+const unknown = positionals.filter((name) => !Object.hasOwn(benches, name));
+if (unknown.length > 0) {
+  process.stderr.write(
+    `There is no bench "${unknown.join('", "')}". Choose from: ${Object.keys(benches).join(', ')}\n`,
+  );
+  process.exit(2);
+}
+
+const all: Figure[] = [];
+for (const name of positionals.length > 0 ? positionals : Object.keys(benches)) {
+  for (const measured of (await benches[name]?.()) ?? []) {
+    all.push(measured);
+    process.stdout.write(values.json === true ? `${JSON.stringify(measured)}\n` : `${line(measured)}\n`);
+  }
+}
+
+if (values.save === true) {
+  const day = new Date().toISOString().slice(0, 10);
+  const folder = path.join(import.meta.dirname, 'results');
+  await mkdir(folder, { recursive: true });
+  const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.version}`;
+  await writeFile(
+    path.join(folder, `${day}.json`),
+    `${JSON.stringify({ day, machine, figures: all }, null, 2)}\n`,
+  );
+}
+
+function line({ name, value, unit, reference, ratio, conditions }: Figure): string {
+  const beside =
+    reference === null
+      ? ''
+      : ` (${reference.name}: ${reference.value} ${reference.unit}${ratio === null ? '' : `, ratio ${ratio}`})`;
+  return `${name}: ${value} ${unit}${beside}; ${conditions}`;
+}

@@ -1,0 +1,37 @@
+import type { RunningInlay } from '../tests/inlay.ts';
+
+/** Publishes a workflow of start, three pure nodes and a response for the demo account; answers its id. */
+export async function publishFiveNodes(inlay: RunningInlay): Promise<string> {
+  const linkedAccountId = inlay.demo.linkedAccountId;
+  const rule = (operator: string, value: string) => ({
+    match: 'all',
+    conditions: [{ variable: '{{event.n}}', operator, value }],
+  });
+  const created = await inlay.call('POST', '/api/v2/public/workflow', {
+    linkedAccountId,
+    body: {
+      name: 'Five nodes',
+      slug: 'acme-crm',
+      nodes: [
+        { id: '1', node_type: 'start', name: 'Start', data: { trigger: { kind: 'api_call' } } },
+        { id: '2', node_type: 'rule', name: 'Is there a number', data: rule('exist', '') },
+        { id: '3', node_type: 'transform', name: 'Reshape', data: { input: '{{event}}', query: '$' } },
+        { id: '4', node_type: 'rule', name: 'Is it positive', data: rule('gte', '0') },
+        { id: '5', node_type: 'response', name: 'Answer', data: { data: { n: '{{event.n}}' } } },
+      ],
+      edges: [
+        { source: '1', target: '2' },
+        { source: '2', target: '3', source_handle: 'true' },
+        { source: '3', target: '4' },
+        { source: '4', target: '5', source_handle: 'true' },
+      ],
+    },
+  });
+  if (created.status !== 200) throw new Error(JSON.stringify(created.body));
+  const published = await inlay.call('PUT', `/api/v2/public/workflow/${created.body.workflow._id}/publish`, {
+    linkedAccountId,
+    body: { published: true },
+  });
+  if (published.status !== 200) throw new Error(JSON.stringify(published.body));
+  return published.body._id as string;
+}
