@@ -40,7 +40,12 @@ const step = nodeType({
   run: ({ n }) => done({ n, text: 'a small result of a step' }),
 });
 /** The same with an attempt recorded before it and its commit awaited, as a call to an app is. */
-const call = nodeType({ ...step, type: 'call', effect: 'repeatable', run: ({ n }) => done({ n, text: 'answer' }) });
+const call = nodeType({
+  ...step,
+  type: 'call',
+  effect: 'repeatable',
+  run: ({ n }) => done({ n, text: 'answer' }),
+});
 
 const document = (type: string) => ({
   nodes: [
@@ -81,10 +86,10 @@ const db = createDb(pool);
 const tenant = { orgId: newId(), environment: 'test' as const };
 await pool.query(`insert into organization (id, name, slug) values ($1, 'Bench', 'bench')`, [tenant.orgId]);
 const account = { id: newId(), accountId: 'bench' };
-await pool.query(`insert into linked_account (id, org_id, environment, account_id) values ($1, $2, 'test', 'bench')`, [
-  account.id,
-  tenant.orgId,
-]);
+await pool.query(
+  `insert into linked_account (id, org_id, environment, account_id) values ($1, $2, 'test', 'bench')`,
+  [account.id, tenant.orgId],
+);
 for (const [id, type] of [
   ['pure', 'step'],
   ['calls', 'call'],
@@ -117,7 +122,10 @@ function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
-async function load(callers: number, work: (n: number) => Promise<unknown>): Promise<{ rate: number; times: number[] }> {
+async function load(
+  callers: number,
+  work: (n: number) => Promise<unknown>,
+): Promise<{ rate: number; times: number[] }> {
   const times: number[] = [];
   const startedAt = performance.now();
   let n = 0;
@@ -130,7 +138,10 @@ async function load(callers: number, work: (n: number) => Promise<unknown>): Pro
       }
     }),
   );
-  return { rate: times.length / ((performance.now() - startedAt) / 1_000), times: times.sort((a, b) => a - b) };
+  return {
+    rate: times.length / ((performance.now() - startedAt) / 1_000),
+    times: times.sort((a, b) => a - b),
+  };
 }
 
 async function finishedCount(): Promise<number> {
@@ -157,10 +168,16 @@ async function insertLimit(): Promise<number> {
 
 try {
   const limit = await insertLimit();
-  report({ name: 'insert limit', value: limit, unit: 'rows/s', conditions: '1000-row inserts, 2 connections' });
+  report({
+    name: 'insert limit',
+    value: limit,
+    unit: 'rows/s',
+    conditions: '1000-row inserts, 2 connections',
+  });
   for (const workflow of ['pure', 'calls']) {
     for (const callers of [1, Number(args.callers)]) {
-      for (let n = 0; n < 100; n += 1) await engine.runSync(tenant, { ...startOf(workflow, n), timeoutMs: 10_000 });
+      for (let n = 0; n < 100; n += 1)
+        await engine.runSync(tenant, { ...startOf(workflow, n), timeoutMs: 10_000 });
       const { rate, times } = await load(callers, (n) =>
         engine.runSync(tenant, { ...startOf(workflow, n), timeoutMs: 10_000 }),
       );
@@ -177,11 +194,17 @@ try {
     const { rate, times } = await load(64, (n) => engine.startExecution(tenant, startOf(workflow, n)));
     const finishedMeanwhile = (await finishedCount()) - before;
     const meanwhileS = (performance.now() - startedAt) / 1_000;
-    while ((await finishedCount()) < before + times.length) await new Promise((resolve) => setTimeout(resolve, 20));
+    while ((await finishedCount()) < before + times.length)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     const wholeS = (performance.now() - startedAt) / 1_000;
     const conditions = `5 nodes (${workflow}), 64 callers starting, same process`;
     report({ name: 'async accepted', value: rate, unit: '/s', conditions });
-    report({ name: 'async finished while starting', value: finishedMeanwhile / meanwhileS, unit: '/s', conditions });
+    report({
+      name: 'async finished while starting',
+      value: finishedMeanwhile / meanwhileS,
+      unit: '/s',
+      conditions,
+    });
     report({
       name: 'async start to last finish',
       value: times.length / wholeS,

@@ -63,7 +63,7 @@ export async function asyncExecutions(): Promise<readonly Figure[]> {
 interface Setting {
   readonly inlay: RunningInlay;
   readonly databaseUrl: string;
-  execute(isSync: boolean): Promise<void>;
+  readonly execute: (isSync: boolean) => Promise<void>;
 }
 
 async function withFiveNodes<T>(measure: (setting: Setting) => Promise<T>): Promise<T> {
@@ -80,7 +80,7 @@ async function withFiveNodes<T>(measure: (setting: Setting) => Promise<T>): Prom
     return await measure({
       inlay,
       databaseUrl: postgres.url,
-      async execute(isSync) {
+      execute: async (isSync) => {
         const route = `/api/v2/public/workflow/${workflow}/execute`;
         const text = await client.send(
           'POST',

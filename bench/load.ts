@@ -56,15 +56,15 @@ export async function openLoad(
   const total = perSecond * seconds;
   const begun = performance.now();
   const inFlight: Promise<void>[] = [];
+  const timedFrom = async (dueAt: number) => {
+    await call();
+    latencies.push(performance.now() - dueAt);
+  };
   for (let sent = 0; sent < total;) {
     const due = Math.min(total, Math.floor(((performance.now() - begun) / 1_000) * perSecond) + 1);
     for (; sent < due; sent += 1) {
       const dueAt = begun + (sent / perSecond) * 1_000;
-      inFlight.push(
-        call().then(() => {
-          latencies.push(performance.now() - dueAt);
-        }),
-      );
+      inFlight.push(timedFrom(dueAt));
     }
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
