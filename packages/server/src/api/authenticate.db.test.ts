@@ -42,7 +42,17 @@ test('the routes that anybody may call are exactly these', () => {
   const open = api.app.registeredRoutes.filter(({ auth, method }) => auth === 'none' && method !== 'HEAD');
   assert.deepEqual(
     open.map(({ method, url }) => `${method} ${url}`).toSorted((a, b) => a.localeCompare(b)),
-    ['GET /healthz', 'GET /readyz', 'POST /api/admin/sign-in', 'POST /api/admin/sign-up'],
+    [
+      'GET /api/v1/:slug/callback',
+      'GET /api/v1/callback.css',
+      'GET /api/v1/callback.js',
+      'GET /api/v2/public/auth-structure/:slug',
+      'GET /healthz',
+      'GET /readyz',
+      'POST /api/admin/sign-in',
+      'POST /api/admin/sign-up',
+      'POST /api/portal/session',
+    ],
   );
 });
 

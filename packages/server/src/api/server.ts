@@ -14,6 +14,7 @@ import { healthRoutes } from '#api/health';
 import { parseJsonBody } from '#api/json-body';
 import { createRateLimiter } from '#api/rate-limit';
 import { createMethodIndex, crossOriginRules, logRequest } from '#api/transport';
+import { portalRoutes } from '#api/portal/index';
 import { compileValidator } from '#api/validation';
 import { wireRoutes } from '#api/v2/index';
 import { AppError } from '#domain/errors';
@@ -31,6 +32,7 @@ export async function buildApi(deps: ApiDeps): Promise<ApiApp> {
   healthRoutes(app, deps);
   wireRoutes(app, deps);
   adminRoutes(app, deps, consoleAuth);
+  portalRoutes(app, deps);
   await app.ready();
   return app;
 }

@@ -59,7 +59,11 @@ export interface OpenedConnectLink {
   readonly sessionToken: string;
   readonly expiresAt: Date;
   readonly tenant: Tenant;
-  readonly organization: { readonly name: string; readonly logo: string | null };
+  readonly organization: {
+    readonly name: string;
+    readonly logo: string | null;
+    readonly website: string | null;
+  };
   readonly linkedAccount: LinkedAccountRef;
   readonly configId: string | null;
   readonly properties: Record<string, unknown>;
@@ -98,7 +102,7 @@ export async function openConnectLink(
     }),
     expiresAt: session.expires_at,
     tenant,
-    organization: { name: organization.name, logo: organization.logo },
+    organization: { name: organization.name, logo: organization.logo, website: organization.website },
     linkedAccount: { id: link.linked_account_id, accountId: session.account_id, name: session.name },
     configId: link.config_id,
     properties: (await findHostedProperties(deps.db, tenant, session.jti, now)) ?? {},

@@ -53,10 +53,10 @@ export function createPortalApi(token: string, configId: string | undefined): Po
     listApps: (signal) => call({ path: '/api/v2/f-sdk/application', token, signal }),
     getApp: (slug, signal) => call({ path: `/api/v2/f-sdk/application/${at(slug)}`, token, signal }),
     async startOAuth(slug, fields, returnTo) {
+      const query = { ...fields, ...(returnTo !== undefined && { return_to: returnTo }) };
       const { auth_url } = await call<{ auth_url: string }>({
-        method: 'POST',
-        path: `/api/portal/apps/${at(slug)}/authorize`,
-        body: { fields, ...(returnTo !== undefined && { return_to: returnTo }) },
+        path: `/api/v1/${at(slug)}/integrate`,
+        query,
         token,
       });
       return auth_url;

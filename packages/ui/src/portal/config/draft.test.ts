@@ -45,7 +45,8 @@ test('text that is not of the type is refused with the way out, and kept as it w
     ['json', '{"a":'],
     ['date', 'yesterday'],
   ];
-  for (const [type, typed] of wrong) assert.ok('problem' in readField(field(type), typed), `${type} ${typed}`);
+  for (const [type, typed] of wrong)
+    assert.ok('problem' in readField(field(type), typed), `${type} ${typed}`);
   assert.deepEqual(readField(field('number'), '3,5'), { value: 3.5 });
 });
 

@@ -1,0 +1,10 @@
+import type { ApiApp } from '#api/app';
+import type { ApiDeps } from '#api/deps';
+import { portalAppRoutes } from '#api/portal/apps';
+import { portalSessionRoutes } from '#api/portal/session';
+
+/** What the hosted portal needs beyond Cobalt's wire. */
+export function portalRoutes(app: ApiApp, deps: ApiDeps): void {
+  portalSessionRoutes(app, deps);
+  portalAppRoutes(app, deps);
+}
