@@ -9,3 +9,4 @@ export {
 export { builtInNodes, nodeRegistry, type NodeRegistry } from '#engine/nodes/index';
 export type { NodeServices } from '#engine/node-services';
 export type { StartInput } from '#engine/start-input';
+export { productServices } from '#engine/product-services';

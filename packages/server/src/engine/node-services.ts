@@ -7,8 +7,14 @@ export interface NodeServices {
   sendHttp(request: HttpNodeRequest): Promise<HttpNodeResponse>;
   /** Calls an app for a linked account with its stored credentials. */
   executeAction(call: ActionCall): Promise<ActionResult>;
-  /** What an action does to the provider; `undefined` when there is no such action. */
-  actionEffect(appSlug: string, actionId: string): Exclude<NodeEffect, 'none'> | undefined;
+  /**
+   * What resending the action would do to the provider.
+   *
+   * @throws AppError `app_not_found`, `action_not_found`
+   */
+  actionEffect(
+    call: Pick<ActionCall, 'slug' | 'actionId' | 'input' | 'idempotencyKey'>,
+  ): Exclude<NodeEffect, 'none'>;
   runCode(input: {
     code: string;
     params: unknown;
@@ -23,14 +29,17 @@ export interface HttpNodeRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | FormData;
+  /** Text as it is, or the fields of a multipart form. */
+  readonly body?: string | { readonly form: readonly (readonly [string, string])[] };
   readonly signal: AbortSignal;
 }
 
 export interface HttpNodeResponse {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  text(): Promise<string>;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  readonly retryAfterMs?: number;
 }
 
 export interface ActionCall {

@@ -237,11 +237,23 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
         return endedByFailure(node, { message: problemText(checked.error.issues), retry: 'never' }, given);
       }
       const settings = checked.data;
-      const effect = typeof type.effect === 'function' ? type.effect(settings, deps.services) : type.effect;
+      const effect =
+        typeof type.effect === 'function'
+          ? type.effect(settings, {
+              services: deps.services,
+              idempotencyKey: keyOf(node),
+              appSlug: input.appSlug ?? undefined,
+            })
+          : type.effect;
       return { type, settings, effect, logged: type.logged === undefined ? given : type.logged(settings) };
     } catch (error) {
       return endedByFailure(node, failureOf(error));
     }
+  }
+
+  /** The same for every attempt, whoever makes it. The last part counts the iterations of a loop. */
+  function keyOf(node: PlanNode): string {
+    return `${executionId}:${node.id}:0`;
   }
 
   function endedByFailure(node: PlanNode, reason: NodeFailure, given?: unknown): Ended {
@@ -298,7 +310,7 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
       executionId,
       nodeId: node.id,
       attempt,
-      idempotencyKey: `${executionId}:${node.id}:0`,
+      idempotencyKey: keyOf(node),
       now: deps.clock.now(),
       signal: abort.signal,
       services: deps.services,

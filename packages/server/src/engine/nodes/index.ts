@@ -1,6 +1,11 @@
 import type { NodeType } from '#engine/nodes/node-type';
+import { appAction } from '#engine/nodes/app-action';
+import { customCode } from '#engine/nodes/custom-code';
+import { http } from '#engine/nodes/http';
 import { response } from '#engine/nodes/response';
+import { rule } from '#engine/nodes/rule';
 import { start } from '#engine/nodes/start';
+import { transform } from '#engine/nodes/transform';
 
 /** Every node type that a workflow may hold, by its name on the wire. */
 export type NodeRegistry = ReadonlyMap<string, NodeType>;
@@ -16,4 +21,12 @@ export function nodeRegistry(types: readonly NodeType[]): NodeRegistry {
 }
 
 /** The node types of the product. */
-export const builtInNodes: NodeRegistry = nodeRegistry([start, response]);
+export const builtInNodes: NodeRegistry = nodeRegistry([
+  start,
+  appAction,
+  http,
+  rule,
+  transform,
+  customCode,
+  response,
+]);

@@ -26,7 +26,7 @@ function context(calls: Calls = { lines: [], asked: [] }): NodeContext {
     services: {
       sendHttp: () => Promise.reject(new Error('not here')),
       executeAction: () => Promise.reject(new Error('not here')),
-      actionEffect: () => undefined,
+      actionEffect: () => 'once',
       runCode: ({ code, params }) => {
         calls.asked.push({ code, params });
         return Promise.resolve({ output: { ok: 1 }, console: [{ level: 'warn', text: 'careful' }] });

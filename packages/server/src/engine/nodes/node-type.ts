@@ -94,7 +94,12 @@ export function failed(failure: NodeFailure): NodeOutcome {
 }
 
 /** Declared as a method so that a `NodeType<X>` can stand in the registry as a `NodeType`. */
-type EffectOf<Settings> = { decide(settings: Settings, services: NodeServices): NodeEffect }['decide'];
+type EffectOf<Settings> = {
+  decide(
+    settings: Settings,
+    context: { services: NodeServices; idempotencyKey: string; appSlug: string | undefined },
+  ): NodeEffect;
+}['decide'];
 
 export interface NodeType<Settings = unknown> {
   /** `node_type` on the wire. */

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { done, failed, nodeType } from '#engine/nodes/node-type';
+import { retryOfStatus } from '#engine/retry-policy';
+
+const settings = z
+  .looseObject({
+    app: z.string().optional(),
+    slug: z.string().optional(),
+    action: z.string().optional(),
+    action_id: z.string().optional(),
+    parameters: z.record(z.string(), z.unknown()).nullish(),
+    fields: z.record(z.string(), z.unknown()).nullish(),
+  })
+  .transform((given, ctx) => {
+    const actionId = given.action_id ?? given.action;
+    if (actionId === undefined || actionId === '') {
+      ctx.addIssue({ code: 'custom', path: ['action'], message: 'choose an action of the app' });
+      return z.NEVER;
+    }
+    return { slug: given.slug ?? given.app, actionId, input: given.parameters ?? given.fields ?? {} };
+  });
+
+type ActionSettings = z.infer<typeof settings>;
+
+/** Calls an app for the linked account of the execution, with its stored credential. */
+export const appAction = nodeType<ActionSettings>({
+  type: 'app_action',
+  label: 'App action',
+  group: 'app',
+  help: 'Runs an action of a connected app.',
+  effect: ({ slug, actionId, input }, { services, idempotencyKey, appSlug }) =>
+    services.actionEffect({ slug: slug ?? appSlug ?? '', actionId, input, idempotencyKey }),
+  fields: {
+    app: { type: 'app', label: 'App', required: true },
+    action: { type: 'action', label: 'Action', required: true },
+    parameters: { type: 'action_parameters', label: 'Fields' },
+  },
+  settings,
+  omitsMissing: true,
+  logged: ({ slug, actionId, input }) => ({ app: slug, action: actionId, parameters: input }),
+  async run({ slug, actionId, input }, ctx) {
+    const app = slug ?? ctx.appSlug ?? '';
+    const result = await ctx.services.executeAction({
+      tenant: ctx.tenant,
+      linkedAccountId: ctx.linkedAccount.id,
+      slug: app,
+      actionId,
+      input,
+      idempotencyKey: ctx.idempotencyKey,
+      signal: ctx.signal,
+    });
+    if (result.ok) return done(result.data, undefined, result.status);
+    return failed({
+      message: `${app} refused "${actionId}" with status ${result.status}.`,
+      status: result.status,
+      body: result.data,
+      retry: retryOfStatus(result.status),
+      ...(result.retryAfterMs === undefined ? {} : { retryAfterMs: result.retryAfterMs }),
+    });
+  },
+});
