@@ -1,7 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { checkout, say } from './paths.mjs';
-import { handOver } from './run.mjs';
+import { ensureChromium } from './chromium.mjs';
+import { checkout, say, Stop } from './paths.mjs';
+import { capture, handOver } from './run.mjs';
 
 const sources = ['packages', 'examples'];
 
@@ -32,20 +33,43 @@ export function runUnit(node, args) {
 
 /** Everything, in the order in which a mistake is cheapest to find. All steps run; the summary names the failed. */
 export async function runTests(node) {
+  const chromium = await ensureChromium();
+  const stopTestServer = await startTestServer(node);
   const bin = (name) => path.join(checkout, 'node_modules', name);
+  const suite = (files) => ['--test', '--test-timeout=300000', ...files];
   /** @type {[string, string[]][]} */
   const steps = [
     ['types', [bin('typescript/bin/tsc'), '-p', 'tsconfig.json']],
+    ['types of the user interface', [bin('typescript/bin/tsc'), '-p', 'packages/ui/tsconfig.json']],
     ['lint', [bin('oxlint/bin/oxlint'), '--type-aware', '--deny-warnings']],
     ['format', [bin('prettier/bin/prettier.cjs'), '--check', '--log-level', 'warn', '.']],
     ['dead code', [bin('knip/bin/knip.js')]],
-    ['unit and database tests', ['--test', ...filesIn(sources, (name) => isPure(name) || isDatabase(name))]],
+    ['unit and database tests', suite(filesIn(sources, (name) => isPure(name) || isDatabase(name)))],
+    ['whole-system tests', ['--test-concurrency=1', ...suite(filesIn(['tests'], isPure))]],
   ];
+  const env = { ...process.env, CHROMIUM: chromium };
   const failed = [];
-  for (const [name, command] of steps) {
-    say(`\n== ${name}`);
-    if ((await handOver(node, command, { cwd: checkout })) !== 0) failed.push(name);
+  const since = Date.now();
+  try {
+    for (const [name, command] of steps) {
+      say(`\n== ${name}`);
+      if ((await handOver(node, command, { cwd: checkout, env })) !== 0) failed.push(name);
+    }
+  } finally {
+    await stopTestServer();
   }
-  say(failed.length === 0 ? '\nEverything passed.' : `\nFAILED: ${failed.join(', ')}`);
+  const seconds = Math.round((Date.now() - since) / 1000);
+  const verdict = failed.length === 0 ? 'all passed' : `FAILED: ${failed.join(', ')}`;
+  process.stdout.write(`\nnpm test: ${steps.length} steps in ${seconds} s, ${verdict}\n`);
   return failed.length === 0 ? 0 : 1;
+}
+
+/** The PostgreSQL of the database tests; ended afterwards unless it ran before, or others use it by then. */
+async function startTestServer(node) {
+  const program = path.join(checkout, 'packages/server/src/db/test-database/main.ts');
+  const { code, output } = await capture(node, [program, '--json']);
+  if (code !== 0) throw new Stop(output.trim());
+  const { wasRunning } = JSON.parse(output);
+  if (wasRunning) return () => Promise.resolve();
+  return () => capture(node, [program, '--stop-unless-used']);
 }

@@ -28,8 +28,11 @@ function setting<T extends z.ZodType>(
   return { schema, fallback, example, help };
 }
 
-const port = z.coerce.number('is not a number').int().min(1).max(65_535);
-const count = (from: number, to: number) => z.coerce.number('is not a number').int().min(from).max(to);
+const count = (from: number, to: number) => {
+  const rule = `must be a whole number from ${from} to ${to}`;
+  return z.coerce.number(rule).int(rule).min(from, rule).max(to, rule);
+};
+const port = count(1, 65_535);
 const list = z.string().transform((text) =>
   text
     .split(',')
