@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -51,7 +51,7 @@ export async function startInlay(
     readonly dataDir?: string;
   } = {},
 ): Promise<RunningInlay> {
-  const dataDir = options.dataDir ?? (await mkdtemp(path.join(tmpdir(), 'inlay-')));
+  const dataDir = options.dataDir ?? (await makeDataDir());
   const port = await freePort();
   const env = {
     ...process.env,
@@ -108,6 +108,13 @@ export async function startInlay(
       if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** Open to other accounts: started as root, PostgreSQL runs as one of them. */
+async function makeDataDir(): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'inlay-'));
+  await chmod(folder, 0o755);
+  return folder;
 }
 
 interface Status {

@@ -29,7 +29,7 @@ export async function prepareCluster(home: string): Promise<Cluster> {
   const root = await rootFor(home);
   const dataDirectory = path.join(root, 'data');
   const account = serverAccount(await ownerOf(dataDirectory));
-  const binaries = await findBinaries(account, path.join(path.dirname(root), 'postgresql'));
+  const binaries = await findBinaries(account, home === path.dirname(root) ? home : shelf);
   await makeOwned(root, account, 0o755);
   const cluster: Cluster = {
     dataDirectory,
@@ -43,10 +43,13 @@ export async function prepareCluster(home: string): Promise<Cluster> {
   return cluster;
 }
 
+/** Where root may put things that other accounts must reach. */
+const shelf = '/var/lib/inlay';
+
 async function rootFor(home: string): Promise<string> {
   const inPlace = path.join(home, 'postgres');
   if (process.getuid?.() !== 0 || (await isReachableByAll(home))) return inPlace;
-  return path.join('/var/lib/inlay', shortHash(path.resolve(home)), 'postgres');
+  return path.join(shelf, shortHash(path.resolve(home)), 'postgres');
 }
 
 function shortHash(text: string): string {

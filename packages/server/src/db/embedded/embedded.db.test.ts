@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { Client } from 'pg';
+import { openEmbeddedPostgres } from '#db/embedded/index';
+
+let parent: string;
+before(async () => {
+  parent = await mkdtemp(path.join(tmpdir(), 'inlay-embedded-'));
+  await chmod(parent, 0o755); // root's PostgreSQL runs as another account, which must get in
+});
+after(() => rm(parent, { recursive: true, force: true }));
+
+async function query(url: string, sql: string): Promise<unknown[]> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+async function serverPid(home: string): Promise<number> {
+  return Number.parseInt(await readFile(path.join(home, 'postgres/data/postmaster.pid'), 'utf8'));
+}
+
+test('the data survives a killed PostgreSQL, a killed program and a stop', async () => {
+  const home = path.join(parent, 'survivor');
+  const first = await openEmbeddedPostgres(home);
+  try {
+    assert.equal(first.wasRunning, false);
+    await query(first.url, 'create table kept as select 1 as one');
+
+    // Our program was killed: the next one takes the server over.
+    const second = await openEmbeddedPostgres(home);
+    assert.equal(second.wasRunning, true);
+    assert.equal(await second.revive(), false);
+
+    // PostgreSQL itself was killed: its processes may take a moment to let go of the shared memory.
+    process.kill(await serverPid(home), 'SIGKILL');
+    const deadline = Date.now() + 10_000;
+    while (!(await second.revive())) assert.ok(Date.now() < deadline, 'the server was not seen to be dead');
+    assert.deepEqual(await query(second.url, 'select one from kept'), [{ one: 1 }]);
+
+    await second.stop();
+    const third = await openEmbeddedPostgres(home);
+    assert.equal(third.wasRunning, false);
+    assert.deepEqual(await query(third.url, 'select one from kept'), [{ one: 1 }]);
+  } finally {
+    await first.stop();
+  }
+});
+
+test('a lock file that names another living program does not keep PostgreSQL from starting', async () => {
+  const home = path.join(parent, 'mistaken');
+  const server = await openEmbeddedPostgres(home);
+  try {
+    const lockFile = path.join(home, 'postgres/data/postmaster.pid');
+    const lock = await readFile(lockFile, 'utf8');
+    await server.stop();
+    await writeFile(lockFile, lock.replace(/^\d+/, String(process.pid)));
+    const again = await openEmbeddedPostgres(home);
+    assert.equal(again.wasRunning, false);
+    assert.notEqual(await serverPid(home), process.pid);
+  } finally {
+    await server.stop();
+  }
+});
+
+test('it starts below a path that is too long for a socket', async () => {
+  const home = path.join(parent, 'x'.repeat(60), 'y'.repeat(60));
+  await mkdir(home, { recursive: true });
+  const server = await openEmbeddedPostgres(home);
+  try {
+    assert.deepEqual(await query(server.url, 'select 1 as one'), [{ one: 1 }]);
+  } finally {
+    await server.stop();
+  }
+});
+
+test('a server with a client is left running, one without is stopped', async () => {
+  const server = await openEmbeddedPostgres(path.join(parent, 'used'));
+  const client = new Client({ connectionString: server.url });
+  client.on('error', () => undefined); // the stop below ends it
+  try {
+    await client.connect();
+    await server.stopUnlessUsed();
+    assert.equal(await server.revive(), false);
+    await client.end();
+    await server.stopUnlessUsed();
+    assert.equal(await server.revive(), true);
+  } finally {
+    await server.stop();
+  }
+});
