@@ -57,12 +57,14 @@ export async function createConnectLink(
 /** What the hosted page gets for its link. */
 export interface OpenedConnectLink {
   readonly sessionToken: string;
+  /** Names the link on a reload; it opens nothing without the browser's cookie. */
+  readonly link: string;
   readonly expiresAt: Date;
   readonly tenant: Tenant;
   readonly organization: {
     readonly name: string;
     readonly logo: string | null;
-    readonly website: string | null;
+    readonly returnUrl: string | undefined;
   };
   readonly linkedAccount: LinkedAccountRef;
   readonly configId: string | null;
@@ -77,12 +79,16 @@ export interface OpenedConnectLink {
  */
 export async function openConnectLink(
   deps: ConnectLinkDeps,
-  input: { readonly token: string; readonly browserSecret: string },
+  input: { readonly browserSecret: string } & ({ readonly token: string } | { readonly link: string }),
 ): Promise<OpenedConnectLink> {
   const now = deps.clock.now();
-  const tokenHash = sha256(input.token);
+  const isFirstTime = 'token' in input;
+  const tokenHash = isFirstTime ? sha256(input.token) : Buffer.from(input.link, 'hex');
   const link = await findConnectLink(deps.db, tokenHash, now);
-  if (link === undefined) throw new AppError('connect_link_invalid', undefined);
+  // The name of a link, which is no secret, opens only what the token bound before.
+  if (link === undefined || (!isFirstTime && link.browser_hash === null)) {
+    throw new AppError('connect_link_invalid', undefined);
+  }
   const tenant: Tenant = { orgId: link.org_id, environment: link.environment };
   const session = await findSessionTokenRow(deps.db, tenant, link.session_jti, now);
   const organization = await findOrganization(deps.db, link.org_id);
@@ -102,7 +108,12 @@ export async function openConnectLink(
     }),
     expiresAt: session.expires_at,
     tenant,
-    organization: { name: organization.name, logo: organization.logo, website: organization.website },
+    link: tokenHash.toString('hex'),
+    organization: {
+      name: organization.name,
+      logo: organization.logo,
+      returnUrl: webAddress(organization.settings['portal_return_url']),
+    },
     linkedAccount: { id: link.linked_account_id, accountId: session.account_id, name: session.name },
     configId: link.config_id,
     properties: (await findHostedProperties(deps.db, tenant, session.jti, now)) ?? {},
@@ -111,4 +122,9 @@ export async function openConnectLink(
 
 function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
+}
+
+/** A link of the organisation's choice is shown to its customers: never one that runs code. */
+function webAddress(value: unknown): string | undefined {
+  return typeof value === 'string' && /^https?:\/\//i.test(value) && URL.canParse(value) ? value : undefined;
 }

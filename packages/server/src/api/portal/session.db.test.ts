@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { createTestApi, type TestApi } from '#api/testing';
 
@@ -24,12 +25,14 @@ async function newLinkToken(properties: Record<string, unknown> = {}, configId?:
   return new URL(answer.json().hosted_url).pathname.split('/').at(-1)!;
 }
 
-function open(token: unknown, cookie?: string) {
+const open = (token: unknown, cookie?: string) => exchange({ token }, cookie);
+
+function exchange(body: Record<string, unknown>, cookie?: string) {
   return api.app.inject({
     method: 'POST',
     url: '/api/portal/session',
     headers: { ...(cookie !== undefined && { cookie }) },
-    payload: { token },
+    payload: body,
   });
 }
 
@@ -37,9 +40,8 @@ test('opening a link gives a session of its account, the look that was asked for
   const look = { color: '#000000', bgColor: '#00FF23', name: 'Jon Snow' };
   const answer = await open(await newLinkToken(look, 'second'));
   assert.equal(answer.statusCode, 200, answer.body);
-  const { token, expires_in, organization, properties, config_id } = answer.json();
+  const { token, organization, properties, config_id } = answer.json();
   assert.deepEqual([organization.name, properties, config_id], ['Test Company', look, 'second']);
-  assert.ok(expires_in > 0);
   const account = await api.app.inject({
     url: '/api/v2/public/session/active-linked-account',
     headers: { authorization: `Bearer ${token}` },
@@ -51,11 +53,14 @@ test('the first browser keeps the link for its reloads, another one is refused',
   const token = await newLinkToken();
   const first = await open(token);
   const header = String(first.headers['set-cookie']);
-  assert.match(header, /^inlay_browser=[\w-]{43}; Path=\/api\/portal; Max-Age=\d+; HttpOnly; SameSite=Lax$/);
+  assert.match(header, /^inlay-browser=[\w-]{43}; Path=\/; Max-Age=\d+; HttpOnly; SameSite=Lax$/);
   const cookie = header.split(';')[0]!;
   assert.equal((await open(token, cookie)).statusCode, 200);
+  const byName = { link: first.json().link };
+  assert.equal((await exchange(byName, cookie)).json().properties !== undefined, true);
+  assert.equal((await exchange(byName)).statusCode, 403);
   assert.equal((await open(token)).statusCode, 403);
-  assert.equal((await open(token, `inlay_browser=${'x'.repeat(43)}`)).statusCode, 403);
+  assert.equal((await open(token, `inlay-browser=${'x'.repeat(43)}`)).statusCode, 403);
 });
 
 test('an unknown, malformed or missing token opens nothing', async () => {
@@ -65,12 +70,22 @@ test('an unknown, malformed or missing token opens nothing', async () => {
   }
 });
 
+test('the name of a link that nobody opened yet opens nothing', async () => {
+  const token = await newLinkToken();
+  const link = createHash('sha256').update(token).digest('hex');
+  assert.equal((await exchange({ link })).statusCode, 404);
+});
+
 test('the way back to the organisation is a web address or absent', async () => {
-  const setWebsite = (website: string) =>
-    api.database.db.updateTable('organization').set({ website }).where('id', '=', api.org.orgId).execute();
-  await setWebsite('javascript:alert(1)');
+  const setReturnUrl = (address: string) =>
+    api.database.db
+      .updateTable('organization')
+      .set({ settings: JSON.stringify({ portal_return_url: address }) })
+      .where('id', '=', api.org.orgId)
+      .execute();
+  await setReturnUrl('javascript:alert(1)');
   assert.equal((await open(await newLinkToken())).json().organization.return_url, undefined);
-  await setWebsite('https://winterfell.example/settings');
+  await setReturnUrl('https://winterfell.example/settings');
   const { organization } = (await open(await newLinkToken())).json();
   assert.equal(organization.return_url, 'https://winterfell.example/settings');
 });

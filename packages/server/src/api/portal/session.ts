@@ -4,27 +4,40 @@ import type { ApiApp } from '#api/app';
 import type { ApiDeps } from '#api/deps';
 import { openConnectLink } from '#connections/index';
 
-const cookieName = 'inlay_browser';
+/** Marks a browser for the links it opened. `__Host-`: set by us, for this host only (RFC 6265bis §4.1.3.2). */
+const secureCookie = '__Host-inlay-browser';
+const plainCookie = 'inlay-browser';
+const browserSecret = /^[\w-]{43}$/;
 const cookieSeconds = 30 * 86_400;
 
-/** The exchange of a hosted link for a session, bound to the first browser that opens it. */
+/** Opening of hosted links. The answer's session token is all that the page needs for every other call. */
 export function portalSessionRoutes(app: ApiApp, deps: ApiDeps): void {
+  const isSecure = deps.config.publicUrl.startsWith('https:');
+  const cookie = isSecure ? secureCookie : plainCookie;
+
   app.post(
     '/api/portal/session',
     {
       config: { auth: 'none' },
       schema: {
-        hide: true,
-        body: z.object({ token: z.string().min(1).max(200) }),
+        tags: ['Portal'],
+        summary: 'Open a hosted link, or open it again in the same browser',
+        body: z.union([
+          z.object({ token: z.string().min(1).max(200) }),
+          z.object({ link: z.string().regex(/^[0-9a-f]{64}$/, 'is not the name of a link') }),
+        ]),
         response: {
           200: z.object({
             token: z.string(),
-            expires_in: z.int().describe('Seconds'),
+            link: z.string().describe('Names the link without opening it: the cookie proves the rest.'),
+            expires_at: z.string(),
+            environment: z.enum(['test', 'production']),
             organization: z.object({
               name: z.string(),
               logo: z.string().optional(),
               return_url: z.string().optional(),
             }),
+            linked_account: z.object({ linked_account_id: z.string(), name: z.string().optional() }),
             properties: z.record(z.string(), z.unknown()),
             config_id: z.string().optional(),
           }),
@@ -32,20 +45,25 @@ export function portalSessionRoutes(app: ApiApp, deps: ApiDeps): void {
       },
     },
     async (request, reply) => {
-      const known = readCookie(request.headers.cookie);
-      const browserSecret = known ?? randomBytes(32).toString('base64url');
-      const opened = await openConnectLink(deps, { token: request.body.token, browserSecret });
-      void reply.header('set-cookie', browserCookie(browserSecret, deps.config.publicUrl));
-      void reply.header('cache-control', 'no-store');
-      const { organization } = opened;
-      const returnUrl = webAddress(organization.website);
+      const known = cookieValue(request.headers.cookie, cookie);
+      const secret = known ?? randomBytes(32).toString('base64url');
+      const opened = await openConnectLink(deps, { ...request.body, browserSecret: secret });
+      if (known === undefined) reply.header('set-cookie', browserCookie(cookie, secret, isSecure));
+      reply.header('cache-control', 'no-store');
+      const { organization, linkedAccount } = opened;
       return {
         token: opened.sessionToken,
-        expires_in: Math.max(0, Math.floor((opened.expiresAt.getTime() - deps.clock.now().getTime()) / 1000)),
+        link: opened.link,
+        expires_at: opened.expiresAt.toISOString(),
+        environment: opened.tenant.environment,
         organization: {
           name: organization.name,
           ...(organization.logo !== null && { logo: organization.logo }),
-          ...(returnUrl !== undefined && { return_url: returnUrl }),
+          ...(organization.returnUrl !== undefined && { return_url: organization.returnUrl }),
+        },
+        linked_account: {
+          linked_account_id: linkedAccount.accountId,
+          ...(linkedAccount.name !== null && { name: linkedAccount.name }),
         },
         properties: opened.properties,
         ...(opened.configId !== null && { config_id: opened.configId }),
@@ -54,23 +72,16 @@ export function portalSessionRoutes(app: ApiApp, deps: ApiDeps): void {
   );
 }
 
-/**
- * Only the exchange reads it. A portal inside another site's frame is a third party there, so on HTTPS the cookie
- * is SameSite=None and Partitioned (CHIPS): kept apart for each embedding site, useless for following anybody.
- * A forged cross-site call gains nothing: it would have to know the link's token, and the answer is not readable.
- */
-function browserCookie(secret: string, publicUrl: string): string {
-  const site = publicUrl.startsWith('https:') ? 'SameSite=None; Secure; Partitioned' : 'SameSite=Lax';
-  return `${cookieName}=${secret}; Path=/api/portal; Max-Age=${cookieSeconds}; HttpOnly; ${site}`;
+/** Inside a frame of another site only a partitioned cookie with `SameSite=None` is kept; that needs HTTPS. */
+function browserCookie(name: string, secret: string, isSecure: boolean): string {
+  const where = isSecure ? 'SameSite=None; Secure; Partitioned' : 'SameSite=Lax';
+  return `${name}=${secret}; Path=/; Max-Age=${cookieSeconds}; HttpOnly; ${where}`;
 }
 
-function readCookie(header: string | undefined): string | undefined {
-  return new RegExp(`(?:^|;\\s*)${cookieName}=([\\w-]{43})(?:;|$)`).exec(header ?? '')?.[1];
-}
-
-/** A link on a page may lead to a web address only, whatever was stored. */
-function webAddress(value: string | null): string | undefined {
-  if (value === null || !URL.canParse(value)) return undefined;
-  const url = new URL(value);
-  return url.protocol === 'https:' || url.protocol === 'http:' ? url.href : undefined;
+function cookieValue(header: string | undefined, name: string): string | undefined {
+  for (const part of header?.split(';') ?? []) {
+    const [key, value] = part.trim().split('=', 2);
+    if (key === name && value !== undefined && browserSecret.test(value)) return value;
+  }
+  return undefined;
 }

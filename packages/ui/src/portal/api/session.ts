@@ -2,36 +2,43 @@ import { call } from './http.ts';
 import { asProblem, Problem } from './problem.ts';
 import type { PortalSession } from './wire.ts';
 
-// For a reload, and for the way back from a provider in the same tab. The server has bound the link to this
-// browser by an HttpOnly cookie at its first opening: without that cookie the token opens nothing. The storage
-// may be refused in a frame: then a reload asks for a new link, and everything else works.
+// Names the opened link for a reload and for the way back from a provider in the same tab. It opens nothing
+// without the HttpOnly cookie that the first opening has set. Tab storage may be refused in a frame: then a
+// reload asks for a new link, and everything else works.
 const storageKey = 'inlay-link';
 
 /**
- * Opens the portal: exchanges the token in the address bar, or on a reload the one this tab remembers, for a
- * session. The token leaves the address bar and the history before anything else is loaded; it stays in this
- * closure, so that a failed exchange can be tried again.
+ * Opens the portal: exchanges the token in the address bar, or on a reload the name of the link this tab has
+ * opened, for a session. The token leaves the address bar and the history before anything else is loaded; it
+ * stays in this closure only, so that a failed exchange can be tried again.
  */
 export function createSessionOpener(): () => Promise<PortalSession> {
-  const token = /^\/connect\/([^/]+)\/?$/.exec(location.pathname)?.[1] ?? remembered();
-  if (token !== undefined) {
-    remember(token);
-    if (!location.pathname.startsWith('/connect/apps/'))
-      history.replaceState(null, '', `/connect/${location.search}`);
-  }
+  const token = /^\/connect\/([^/]+)\/?$/.exec(location.pathname)?.[1];
+  if (token !== undefined) history.replaceState(null, '', `/connect/${location.search}`);
   let opening: Promise<PortalSession> | undefined;
   return () => {
-    opening ??= exchange(token).finally(() => {
+    opening ??= open(token).finally(() => {
       opening = undefined;
     });
     return opening;
   };
 }
 
-async function exchange(token: string | undefined): Promise<PortalSession> {
-  if (token === undefined) throw new Problem('link_expired', '');
+async function open(token: string | undefined): Promise<PortalSession> {
+  const link = readLink();
+  if (token === undefined && link === undefined) throw new Problem('link_expired', '');
+  const session = await exchange(token === undefined ? { link } : { token });
   try {
-    return await call<PortalSession>({ method: 'POST', path: '/api/portal/session', body: { token } });
+    sessionStorage.setItem(storageKey, session.link);
+  } catch {
+    // A convenience, see above.
+  }
+  return session;
+}
+
+async function exchange(body: { token?: string; link?: string | undefined }): Promise<PortalSession> {
+  try {
+    return await call<PortalSession>({ method: 'POST', path: '/api/portal/session', body });
   } catch (error) {
     const problem = asProblem(error);
     // Whatever the server holds against a link, the way out is the same: get a new one.
@@ -40,15 +47,7 @@ async function exchange(token: string | undefined): Promise<PortalSession> {
   }
 }
 
-function remember(token: string): void {
-  try {
-    sessionStorage.setItem(storageKey, token);
-  } catch {
-    // A convenience, see above.
-  }
-}
-
-function remembered(): string | undefined {
+function readLink(): string | undefined {
   try {
     return sessionStorage.getItem(storageKey) ?? undefined;
   } catch {

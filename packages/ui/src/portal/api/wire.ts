@@ -125,6 +125,8 @@ export interface ConfigChange {
 /** What opening the link gives: who asks, for whom, in which colours, and the token that speaks for them. */
 export interface PortalSession {
   readonly token: string;
+  /** Names the link without being a secret: the browser's cookie proves the rest on a reload. */
+  readonly link: string;
   readonly organization: { readonly name: string; readonly logo?: string; readonly return_url?: string };
   readonly properties: { readonly color?: unknown; readonly bgColor?: unknown; readonly name?: unknown };
   readonly config_id?: string;
