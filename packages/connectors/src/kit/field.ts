@@ -29,7 +29,7 @@ export interface Choice {
 }
 
 /** What a JSON parameter must be; `json-or-text` takes text that is no JSON as it is. */
-export type JsonShape = 'any' | 'object' | 'array' | 'json-or-text';
+type JsonShape = 'any' | 'object' | 'array' | 'json-or-text';
 
 declare const value: unique symbol;
 

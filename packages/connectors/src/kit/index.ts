@@ -3,6 +3,7 @@
 // For authors
 export { action, type Action, type RunContext } from '#kit/action';
 export {
+  type AfterAuthorize,
   basicAuth,
   bearer,
   headerAuth,
@@ -67,6 +68,8 @@ export {
   type WebhookExample,
   type WebhookRequest,
   webhookRequest,
+  type WebhookRoute,
+  type WebhookSetup,
   type Window,
 } from '#kit/trigger';
 

@@ -10,7 +10,7 @@ import { checkConnection, loadOptions, type PollResult, pollTrigger } from '#kit
 import type { ApiRequest, ApiResponse, HttpPort } from '#kit/request';
 import { runAction } from '#kit/run';
 
-export interface RecordedCall {
+interface RecordedCall {
   readonly request: Omit<ApiRequest, 'effect'>;
   readonly response: ApiResponse;
 }
@@ -26,7 +26,7 @@ export interface Recording {
   readonly error?: RecordedError;
 }
 
-export type RecordedError =
+type RecordedError =
   | { readonly status: number; readonly body: unknown; readonly retryAfterMs?: number }
   | { readonly code: string; readonly parameter: string };
 
@@ -193,6 +193,7 @@ export function redact<T>(value: T, secrets: readonly string[] = []): T {
   const clean = (text: string): string =>
     secrets
       .filter((secret) => secret.length >= 4)
+      .toSorted((a, b) => b.length - a.length) // "Bearer abc" before "abc"
       .reduce((out, secret) => out.replaceAll(secret, '[secret]'), text)
       .replaceAll(TOKEN, '[token]')
       .replaceAll(EMAIL, person);
