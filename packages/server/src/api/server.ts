@@ -12,9 +12,12 @@ import type { ApiDeps } from '#api/deps';
 import { sendError } from '#api/error-answer';
 import { healthRoutes } from '#api/health';
 import { parseJsonBody } from '#api/json-body';
-import { createRateLimiter } from '#api/rate-limit';
-import { createMethodIndex, crossOriginRules, logRequest } from '#api/transport';
+import { documentRoutes } from '#api/openapi';
+import { pageRoutes } from '#api/pages';
 import { portalRoutes } from '#api/portal/index';
+import { createRateLimiter } from '#api/rate-limit';
+import { referenceRoutes } from '#api/reference';
+import { createMethodIndex, crossOriginRules, logRequest } from '#api/transport';
 import { compileValidator } from '#api/validation';
 import { wireRoutes } from '#api/v2/index';
 import { AppError } from '#domain/errors';
@@ -29,10 +32,13 @@ export async function buildApi(deps: ApiDeps): Promise<ApiApp> {
   const app = createServer(deps);
   const consoleAuth = createConsoleAuth(deps);
   guard(app, deps, consoleAuth);
+  await documentRoutes(app, deps);
   healthRoutes(app, deps);
   wireRoutes(app, deps);
   adminRoutes(app, deps, consoleAuth);
   portalRoutes(app, deps);
+  referenceRoutes(app);
+  await pageRoutes(app, deps);
   await app.ready();
   return app;
 }

@@ -107,6 +107,12 @@ export const errorCatalogue = {
     (d) => `${d.what} "${d.id}" already exists.`,
   ),
   wrong_state: spec<{ reason: string }>(400, 'SERVER_ERROR', 'never', (d) => d.reason),
+  page_not_built: spec<{ page: string }>(
+    503,
+    'SERVER_ERROR',
+    'never',
+    (d) => `The ${d.page} is not built yet. Start with "npm start", which builds it.`,
+  ),
   not_ready: spec<undefined>(
     503,
     'SERVER_ERROR',
