@@ -50,7 +50,6 @@ export {
   post,
   put,
   text,
-  textOf,
 } from '#kit/request';
 export { isEqualText, readRs256, refuseStandardWebhook, sha256Hex } from '#kit/signature';
 export {

@@ -2,6 +2,7 @@
  * A request is a value. Connectors describe calls with `get`, `post` and friends; the server's `HttpPort`
  * sends them and adds what no connector handles: base URL, credentials, limits, retries, the SSRF guard.
  */
+import { InputError } from '#kit/errors';
 import type { Json } from '#kit/json';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD';
@@ -118,20 +119,6 @@ export function text(value: string, contentType: string): Body {
   return mark({ kind: 'text', value, contentType });
 }
 
-/**
- * A body as text with its content type, ready to send; undefined for `multipart`, whose boundary and streams belong
- * to the sender's HTTP library.
- */
-export function textOf(body: Body): { readonly text: string; readonly contentType: string } | undefined {
-  if (body.kind === 'json') return { text: JSON.stringify(body.value), contentType: 'application/json' };
-  if (body.kind === 'text') return { text: body.value, contentType: body.contentType };
-  if (body.kind === 'multipart') return undefined;
-  return {
-    text: new URLSearchParams(body.value).toString(),
-    contentType: 'application/x-www-form-urlencoded',
-  };
-}
-
 function bodyOf(value: unknown): Body | undefined {
   if (value === undefined) return undefined;
   return isBody(value) ? value : json(value);
@@ -164,14 +151,15 @@ export const del = (path: string, body?: unknown, options: RequestOptions = {}):
  * A path with its variables encoded: path`/v2/calls/${id}/media`. An id from a workflow is somebody's input;
  * raw, `../users` would reach another endpoint. "." and ".." are refused because no encoding survives URL parsing.
  *
- * @throws RangeError when a variable is empty, "." or "..".
+ * @throws InputError `invalid_parameter` when a variable is empty, "." or "..".
  */
 export function path(strings: TemplateStringsArray, ...values: readonly (string | number)[]): string {
   return strings.reduce((out, part, i) => {
     if (i === 0) return part;
     const value = String(values[i - 1]);
     if (value === '' || value === '.' || value === '..') {
-      throw new RangeError(`A path variable of "${strings.join('{}')}" is empty or a dot segment`);
+      const where = strings.join('…');
+      throw new InputError('invalid_parameter', 'path', `An id in "${where}" may not be empty, "." or ".."`);
     }
     return out + encodeURIComponent(value) + part;
   }, '');

@@ -181,7 +181,9 @@ describe('input', () => {
     const http = answering({}, {}, {});
     await runAction(toy(), 'copyRow', { id: '../users?x=1' }, http);
     assert.equal(http.sent[0]?.path, '/rows/..%2Fusers%3Fx%3D1');
-    await assert.rejects(runAction(toy(), 'copyRow', { id: '..' }, answering()), RangeError);
+    await assert.rejects(runAction(toy(), 'copyRow', { id: '..' }, answering()), {
+      code: 'invalid_parameter',
+    });
   });
 });
 

@@ -6,6 +6,7 @@ import {
   type FileValue,
   type HttpPort,
   isHostAllowed,
+  parseJson,
   type Place,
   type Placement,
   requestUrl,
@@ -84,6 +85,7 @@ async function sendToProvider(
     status: response.status,
     headers: response.headers,
     body: parseBody(response.body, response.headers['content-type']),
+    ...(response.retryAfterMs !== undefined && { retryAfterMs: response.retryAfterMs }),
   };
 }
 
@@ -93,7 +95,7 @@ function parseBody(body: Buffer, contentType = ''): unknown {
   // Many providers send JSON under another type; none sends a text that happens to be an object.
   if (!/\bjson\b/i.test(contentType) && !/^\s*[{[]/.test(text)) return text;
   try {
-    return JSON.parse(text) as unknown;
+    return parseJson(text);
   } catch {
     return text;
   }
