@@ -11,7 +11,9 @@ import type { Config } from '#config';
 import { migrate } from '#db/migrate';
 import { createDb, createPool } from '#db/pool';
 import { systemClock } from '#domain/clock';
+import { createEngine, productServices } from '#engine/index';
 import { createOutbound, postgresBudgetStore } from '#outbound/index';
+import { createSandbox } from '#sandbox/index';
 import { openVault } from '#vault/index';
 
 /** A running Inlay. */
@@ -22,6 +24,9 @@ export interface Inlay {
 }
 
 export const version = readVersion();
+
+/** What runs may take to end before they go back to the queue; the whole stop takes at most 10 s. */
+const drainMs = 6_000;
 
 /**
  * The composition root: builds every part from the settings, in the order in which they need each other, and
@@ -65,7 +70,10 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
   });
   opened.defer(() => outbound.close());
 
-  const deps = {
+  const sandbox = createSandbox({ processes: config.sandboxProcesses, outbound, log });
+  opened.defer(() => sandbox.close());
+
+  const foundation = {
     config: { ...config, version },
     db: createDb(pool),
     pool,
@@ -74,7 +82,14 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
     vault,
     outbound,
     connectors,
+    sandbox,
   };
+  const engine = await createEngine(
+    { ...foundation, services: productServices(foundation) },
+    { databaseUrl: database.url, concurrency: config.workerConcurrency },
+  );
+  opened.defer(() => engine.drain(drainMs));
+  const deps = { ...foundation, engine };
 
   const acmeCrm = hasDemo ? await startDemo(config, log, vault) : undefined;
   if (acmeCrm !== undefined) opened.defer(() => acmeCrm.stop());
@@ -86,6 +101,8 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
       throw explainListenError(error, config.host, config.port, 'INLAY_PORT');
     });
   }
+
+  if (config.role !== 'api') engine.start();
 
   const state = describe(config, database, acmeCrm);
   await instance.publish(state);
