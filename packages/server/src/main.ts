@@ -3,8 +3,9 @@ import path from 'node:path';
 import { connectors } from '@inlay/connectors';
 import pino, { type Logger } from 'pino';
 import { buildApi } from '#api/server';
-import { startAcmeCrm, type AcmeCrm } from '#boot/acme-crm';
+import { acmeClientSecret, startAcmeCrm, type AcmeCrm } from '#boot/acme-crm';
 import { openDatabase, type OpenDatabase } from '#boot/database';
+import { ensureFirstOrganization, prepareDemo, type FirstOrganization } from '#boot/first-run';
 import { claimDataFolder, type RunState } from '#boot/instance';
 import { assertPortFree, explainListenError } from '#boot/port';
 import type { Config } from '#config';
@@ -84,27 +85,39 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
     connectors,
     sandbox,
   };
+  // Acme CRM starts beside the engine; what comes of it is looked at below.
+  const demoStart = hasDemo ? startDemo(config, log, vault) : undefined;
+  opened.defer(async () => {
+    const [outcome] = await Promise.allSettled([demoStart]);
+    if (outcome.status === 'fulfilled') await outcome.value?.stop();
+  });
   const engine = await createEngine(
     { ...foundation, services: productServices(foundation) },
     { databaseUrl: database.url, concurrency: config.workerConcurrency },
   );
-  opened.defer(() => engine.drain(drainMs));
   const deps = { ...foundation, engine };
+  const api = hasApi ? await buildApi(deps) : undefined;
+  opened.defer(async () => {
+    const closing = api?.close(); // takes no new request
+    await engine.drain(drainMs);
+    // Whoever still waits for an answer has waited for a run that goes on elsewhere.
+    api?.server.closeAllConnections();
+    await closing;
+  });
 
-  const acmeCrm = hasDemo ? await startDemo(config, log, vault) : undefined;
-  if (acmeCrm !== undefined) opened.defer(() => acmeCrm.stop());
+  const acmeCrm = await demoStart;
+  const first = hasApi ? await ensureFirstOrganization(deps) : undefined;
+  const demo =
+    first === undefined || acmeCrm === undefined
+      ? undefined
+      : await prepareDemo(deps, { orgId: first.orgId, acmeUrl: acmeCrm.url });
 
-  if (hasApi) {
-    const api = await buildApi(deps);
-    opened.defer(() => api.close());
-    await api.listen({ host: config.host, port: config.port }).catch((error: NodeJS.ErrnoException) => {
-      throw explainListenError(error, config.host, config.port, 'INLAY_PORT');
-    });
-  }
-
+  await api?.listen({ host: config.host, port: config.port }).catch((error: NodeJS.ErrnoException) => {
+    throw explainListenError(error, config.host, config.port, 'INLAY_PORT');
+  });
   if (config.role !== 'api') engine.start();
 
-  const state = describe(config, database, acmeCrm);
+  const state = describe(config, { database, acmeCrm, first, demo });
   await instance.publish(state);
   return state;
 }
@@ -129,17 +142,20 @@ async function startDemo(
   return startAcmeCrm({
     port: config.acmePort,
     dataDir: path.join(config.dataDir, 'acme-crm'),
-    client: {
-      id: 'inlay-demo',
-      // Derived, so that it is the same at every start and stands nowhere.
-      secret: vault.deriveKey('acme-crm oauth client').toString('base64url'),
-      redirectUri: `${config.publicUrl}/api/v1/acme-crm/callback`,
-    },
+    clientSecret: acmeClientSecret(vault),
+    redirectUri: `${config.publicUrl}/api/v1/acme-crm/callback`,
     log,
   });
 }
 
-function describe(config: Config, database: OpenDatabase, acmeCrm: AcmeCrm | undefined): RunState {
+interface Facts {
+  readonly database: OpenDatabase;
+  readonly acmeCrm: AcmeCrm | undefined;
+  readonly first: FirstOrganization | undefined;
+  readonly demo: RunState['demo'] | undefined;
+}
+
+function describe(config: Config, { database, acmeCrm, first, demo }: Facts): RunState {
   return {
     pid: process.pid,
     version,
@@ -152,9 +168,9 @@ function describe(config: Config, database: OpenDatabase, acmeCrm: AcmeCrm | und
     reference: `${config.publicUrl}/reference`,
     acmeCrm: acmeCrm?.url ?? null,
     database: database.kind,
-    owner: null,
-    keys: null,
-    demo: null,
+    owner: first?.owner ?? null,
+    keys: first?.keys ?? null,
+    demo: demo ?? null,
   };
 }
 

@@ -4,16 +4,26 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Logger } from 'pino';
 import { StartupError } from '#domain/startup-error';
+import type { Vault } from '#vault/index';
 
 export interface AcmeCrm {
   readonly url: string;
   stop(): Promise<void>;
 }
 
+/** The OAuth client that Acme CRM knows us by. */
+export const acmeClientId = 'inlay-demo';
+
+/** Derived from the key ring: the same at every start, and it stands nowhere. */
+export function acmeClientSecret(vault: Pick<Vault, 'deriveKey'>): string {
+  return vault.deriveKey('acme-crm oauth client').toString('base64url');
+}
+
 export interface AcmeCrmOptions {
   readonly port: number;
   readonly dataDir: string;
-  readonly client: { readonly id: string; readonly secret: string; readonly redirectUri: string };
+  readonly clientSecret: string;
+  readonly redirectUri: string;
   readonly log: Logger;
 }
 
@@ -25,7 +35,13 @@ const endWithParent = path.join(import.meta.dirname, 'end-with-parent.ts');
  * Starts the example application of the demo as a program of its own, since it plays a third party. It ends with
  * us, even when we are killed: its standard input closes then.
  */
-export async function startAcmeCrm({ port, dataDir, client, log }: AcmeCrmOptions): Promise<AcmeCrm> {
+export async function startAcmeCrm({
+  port,
+  dataDir,
+  clientSecret,
+  redirectUri,
+  log,
+}: AcmeCrmOptions): Promise<AcmeCrm> {
   const child = spawn(process.execPath, ['--import', endWithParent, program], {
     // None of our settings and secrets.
     env: {
@@ -33,10 +49,10 @@ export async function startAcmeCrm({ port, dataDir, client, log }: AcmeCrmOption
       ACME_DATA_DIR: dataDir,
       ACME_CLIENTS: JSON.stringify([
         {
-          client_id: client.id,
-          client_secret: client.secret,
+          client_id: acmeClientId,
+          client_secret: clientSecret,
           name: 'Inlay',
-          redirect_uris: [client.redirectUri],
+          redirect_uris: [redirectUri],
         },
       ]),
     },

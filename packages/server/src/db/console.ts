@@ -85,3 +85,16 @@ export async function recordSignInFailure(
 export async function clearSignInFailures(db: Db, emailHash: Buffer): Promise<void> {
   await db.deleteFrom('console_sign_in_failure').where('email_hash', '=', emailHash).execute();
 }
+
+/** Who has owned an organisation longest: the installation's first. */
+export function findFirstOwner(db: Db): Promise<{ orgId: string; email: string } | undefined> {
+  return db
+    .selectFrom('organization_member as member')
+    .innerJoin('console_user as owner', 'owner.id', 'member.user_id')
+    .select(['member.organization_id as orgId', 'owner.email as email'])
+    .where('member.role', '=', 'owner')
+    .orderBy('member.created_at')
+    .orderBy('member.id')
+    .limit(1)
+    .executeTakeFirst();
+}

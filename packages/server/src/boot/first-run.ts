@@ -1,0 +1,104 @@
+import type { Pool } from 'pg';
+import { createConsoleAuth } from '#api/console-auth';
+import { createConsoleOwner } from '#api/console-owner';
+import type { ApiDeps } from '#api/deps';
+import { acmeClientId, acmeClientSecret } from '#boot/acme-crm';
+import {
+  createConnectLink,
+  issueSessionToken,
+  saveAppSettings,
+  upsertLinkedAccount,
+} from '#connections/index';
+import { findAppSetting } from '#db/app-setting';
+import { findFirstOwner } from '#db/console';
+import type { Tenant } from '#domain/tenant';
+import { apiKeysOf, revealApiKey } from '#organizations/index';
+
+/** The installation's first organisation, as `start` and `status` show it to its operator. */
+export interface FirstOrganization {
+  readonly orgId: string;
+  /** How to sign in, until the owner changes it; null when somebody else signed up first. */
+  readonly owner: { readonly email: string; readonly password: string } | null;
+  readonly keys: { readonly test: string; readonly production: string };
+}
+
+/** Any number that nothing else uses as an advisory lock. */
+const firstRunLock = 734_881_221;
+const ownerEmail = 'owner@inlay.local';
+
+/**
+ * Finds the installation's first organisation, and makes it when there is none: an owner who can sign in, and a
+ * key for each environment. Of programs that start at once on one database, one makes it.
+ */
+export async function ensureFirstOrganization(deps: ApiDeps): Promise<FirstOrganization> {
+  const owner = { email: ownerEmail, password: firstPassword(deps) };
+  const { orgId, email } = await holdingLock(deps.pool, async () => {
+    const existing = await findFirstOwner(deps.db);
+    if (existing !== undefined) return existing;
+    const { organization } = await createConsoleOwner(deps, createConsoleAuth(deps), {
+      ...owner,
+      name: 'Owner',
+      organization: 'My Company',
+    });
+    return { orgId: organization.orgId, email: owner.email };
+  });
+  return { orgId, owner: email === owner.email ? owner : null, keys: await keysOf(deps, orgId) };
+}
+
+/** Derived from the key ring: it is the same at every start, and stands nowhere. The owner may change it. */
+function firstPassword({ vault }: Pick<ApiDeps, 'vault'>): string {
+  return vault.deriveKey('first password of the owner').toString('base64url').slice(0, 20);
+}
+
+async function keysOf(deps: ApiDeps, orgId: string): Promise<FirstOrganization['keys']> {
+  const keys = await apiKeysOf(deps, orgId);
+  const reveal = async (environment: Tenant['environment']): Promise<string> => {
+    const key = keys.find((candidate) => candidate.environment === environment);
+    return key === undefined ? '' : revealApiKey(deps, orgId, key.id);
+  };
+  return { test: await reveal('test'), production: await reveal('production') };
+}
+
+/**
+ * Prepares the demo in the test environment: Acme CRM enabled with the OAuth client that Acme knows, a customer,
+ * and a portal link for that customer.
+ */
+export async function prepareDemo(
+  deps: ApiDeps,
+  { orgId, acmeUrl }: { orgId: string; acmeUrl: string },
+): Promise<{ linkedAccountId: string; portalUrl: string }> {
+  const tenant: Tenant = { orgId, environment: 'test' };
+  const setting = await findAppSetting(deps.db, tenant, 'acme-crm');
+  // A client that somebody entered since is theirs to keep.
+  if (setting === undefined || setting.client_id === acmeClientId) {
+    await saveAppSettings(deps, tenant, 'acme-crm', {
+      isEnabled: setting?.is_enabled ?? true,
+      credentialSource: 'own',
+      clientId: acmeClientId,
+      clientSecret: acmeClientSecret(deps.vault),
+      variables: { acme_base_url: acmeUrl },
+      ...(setting === undefined && { optionalScopes: ['contacts:read', 'contacts:write'] }),
+    });
+  }
+  const linkedAccountId = 'demo-customer';
+  const { account } = await upsertLinkedAccount(deps, tenant, linkedAccountId, { name: 'Demo Customer' });
+  const linkedAccount = { id: account.id, accountId: account.account_id, name: account.name };
+  const session = await issueSessionToken(deps, tenant, linkedAccount, { forceNew: false });
+  const portalUrl = await createConnectLink(deps, tenant, {
+    linkedAccount,
+    sessionJti: session.jti,
+    properties: {},
+  });
+  return { linkedAccountId, portalUrl };
+}
+
+async function holdingLock<T>(pool: Pool, work: () => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  try {
+    await client.query('select pg_advisory_lock($1)', [firstRunLock]);
+    return await work();
+  } finally {
+    await client.query('select pg_advisory_unlock($1)', [firstRunLock]);
+    client.release();
+  }
+}
