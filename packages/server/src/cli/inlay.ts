@@ -10,6 +10,7 @@ const usage = `Usage: inlay <command>
   start      start Inlay (--no-demo, --role api|worker|all, --port 4000)
   status     show what runs; --json for programs; exits with 1 when nothing runs
   migrate    bring the database to this version's schema and exit
+  keys       rotate the keys that seal stored secrets, or prune those that seal nothing any more
   connector  new, check or record: for people who write connectors
   version    print the version
 `;
@@ -20,6 +21,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   start: async () => (await import('#cli/start')).start,
   status: async () => (await import('#cli/status')).status,
   migrate: async () => (await import('#cli/migrate')).migrateDatabase,
+  keys: async () => (await import('#cli/keys')).runKeysCommand,
   connector: async () => (await import('#cli/connector')).runConnectorCommand,
   version: async () => async () => {
     process.stdout.write(`${(await import('#main')).version}\n`);

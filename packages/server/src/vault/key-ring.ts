@@ -1,4 +1,5 @@
 import { createHash, hkdfSync, randomBytes } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
 import { link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
@@ -79,6 +80,22 @@ export async function ringFromFile(path: string): Promise<KeyRing> {
   return ringOfFile((await readRingFile(path)) ?? (await createRingFile(path)));
 }
 
+/**
+ * Watches a ring file: answers the ring when the file has changed since the last call. A look costs some ten
+ * microseconds, beside the write to the database that every sealing leads to.
+ */
+export function changedRing(path: string): () => KeyRing | undefined {
+  let seen = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  return () => {
+    const found = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+    // A file that went missing is no reason to stop: the ring in memory still works.
+    if (found === undefined || found === seen) return undefined;
+    seen = found;
+    const file = parseRing(readFileSync(path, 'utf8'));
+    return file && ringOfFile(file);
+  };
+}
+
 /** Puts a new key in front of the ring file; what the older keys sealed still opens. */
 export async function addRingKey(path: string): Promise<KeyRing> {
   const file = await readRingFile(path);
@@ -127,18 +144,21 @@ async function readRingFile(path: string): Promise<RingFile | undefined> {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw unusable(`it cannot be read (${errorCode(error)})`, error);
   }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    // Not as `cause`: the parser quotes the text, and the text is keys.
-    throw unusable('it is not a key ring (no JSON); restore it from your backup');
-  }
-  const parsed = ringFile.safeParse(json);
-  if (!parsed.success) {
+  const file = parseRing(text);
+  if (file === undefined) {
     throw unusable('it is not a key ring of this version; restore it from your backup');
   }
-  return parsed.data;
+  return file;
+}
+
+/** What the parser says is not passed on: it quotes the text, and the text is keys. */
+function parseRing(text: string): RingFile | undefined {
+  try {
+    return ringFile.safeParse(JSON.parse(text)).data;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 async function createRingFile(path: string): Promise<RingFile> {

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import { AppError } from '#domain/errors';
-import { type KeyRing, keyIdBytes, ringFromFile, ringFromText } from '#vault/key-ring';
+import { changedRing, type KeyRing, keyIdBytes, ringFromFile, ringFromText } from '#vault/key-ring';
 
 /**
  * Sealed values: one random data key each, wrapped by the key ring's current key.
@@ -45,16 +45,31 @@ export async function openVault(source: {
 }): Promise<Vault> {
   if (source.masterKey !== undefined && source.masterKey !== '')
     return createVault(ringFromText(source.masterKey));
-  if (source.keyFile === undefined) throw new TypeError('openVault needs keyFile or masterKey');
-  return createVault(await ringFromFile(source.keyFile));
+  const { keyFile } = source;
+  if (keyFile === undefined) throw new TypeError('openVault needs keyFile or masterKey');
+  const ring = await ringFromFile(keyFile);
+  return createVault(ring, changedRing(keyFile));
 }
 
-/** A vault on a key ring that is already in memory. */
-export function createVault(ring: KeyRing): Vault {
-  const current = ring.keys[0];
-  const byId = new Map(ring.keys.map((entry) => [entry.id, entry.key]));
+/**
+ * A vault on a key ring that is already in memory.
+ *
+ * @param newerRing - the ring if it has changed since it was last asked for: `inlay keys rotate` in another process
+ * must not leave this one sealing with the old key, or unable to open what the new one sealed.
+ */
+export function createVault(start: KeyRing, newerRing: () => KeyRing | undefined = () => undefined): Vault {
+  let current = start.keys[0];
+  let byId = new Map(start.keys.map((entry) => [entry.id, entry.key]));
+
+  function takeNewerRing(): void {
+    const newer = newerRing();
+    if (newer === undefined) return;
+    current = newer.keys[0];
+    byId = new Map(newer.keys.map((entry) => [entry.id, entry.key]));
+  }
 
   function seal(plain: Buffer | string, context: string): Buffer {
+    takeNewerRing();
     const header = Buffer.concat([Buffer.of(version), Buffer.from(current.id, 'hex')]);
     const aad = associatedData(header, context);
     const dataKey = randomBytes(dataKeyBytes);
@@ -71,6 +86,7 @@ export function createVault(ring: KeyRing): Vault {
     }
     const header = sealed.subarray(0, headerBytes);
     const keyId = header.subarray(1).toString('hex');
+    if (!byId.has(keyId)) takeNewerRing();
     const key = byId.get(keyId);
     if (key === undefined) {
       throw new AppError('sealed_value_unreadable', { reason: `the key ring has no key "${keyId}"` });
@@ -85,9 +101,11 @@ export function createVault(ring: KeyRing): Vault {
     open,
     sealJson: (value, context) => seal(JSON.stringify(value), context),
     openJson: (sealed, context) => JSON.parse(open(sealed, context).toString('utf8')),
-    deriveKey: (purpose) => Buffer.from(hkdfSync('sha256', ring.derivationKey, '', `inlay ${purpose}`, 32)),
+    deriveKey: (purpose) => Buffer.from(hkdfSync('sha256', start.derivationKey, '', `inlay ${purpose}`, 32)),
     isCurrent: (sealed) => sealed.subarray(1, headerBytes).toString('hex') === current.id,
-    currentKeyId: current.id,
+    get currentKeyId() {
+      return current.id;
+    },
   };
 }
 
