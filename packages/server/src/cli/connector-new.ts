@@ -20,6 +20,8 @@ export async function newConnector(
   await mkdir(new URL('recordings/', home), { recursive: true });
   for (const [name, content] of Object.entries(files)) await writeFile(new URL(name, home), content);
   print(`Wrote packages/connectors/src/${slug}/: ${Object.keys(files).join(', ')}.`);
-  print(`Next: read docs/connectors.md, add it to src/index.ts, and run "inlay connector check ${slug}".`);
+  print(
+    `Next: read docs/connectors.md, add it to src/index.ts, and run "npm run inlay connector check ${slug}".`,
+  );
   return 0;
 }
