@@ -1,34 +1,61 @@
-import type { Db } from '#db/schema';
 import { sql } from 'kysely';
+import type { Db, UserDefinedField } from '#db/schema';
+import { passesAccessFilter, readAccessFilter } from '#domain/access-filter';
 import type { Tenant } from '#domain/tenant';
 
-/** A published workflow that an event starts. */
+/** A published workflow that an event starts for one linked account. */
 export interface Listener {
   readonly workflowId: string;
   readonly version: number;
-  readonly slug: string | null;
+  readonly slug: string | undefined;
+}
+
+export interface ListenerQuery {
+  readonly event: string;
+  /** Record id of the linked account. */
+  readonly linkedAccountId: string;
+  readonly configId: string;
+  /** Only workflows of this app. */
+  readonly slug?: string | undefined;
+}
+
+interface ListenerRow {
+  readonly id: string;
+  readonly published_version: number;
+  readonly app_slug: string | null;
+  readonly access_filter: unknown;
+  readonly udf: UserDefinedField[];
 }
 
 /**
- * The published workflows that listen to an event for one account and config: the organisation's that are enabled
- * in the config, and the account's own.
+ * The workflows that an event starts, in one statement on the index of (tenant, event):
+ * - the account's own published workflows;
+ * - the organisation's that are switched on in the chosen config, or switch themselves on and were never
+ *   switched off there. Without a config a connection to the app is enough for the latter.
  */
-export async function findListeners(
-  db: Db,
-  tenant: Tenant,
-  of: { event: string; linkedAccountId: string; configId: string; slug?: string | undefined },
-): Promise<Listener[]> {
-  const { rows } = await sql<Listener>`
-    select w.id as "workflowId", w.published_version as version, w.app_slug as slug
+export async function findListeners(db: Db, tenant: Tenant, query: ListenerQuery): Promise<Listener[]> {
+  const { rows } = await sql<ListenerRow>`
+    select w.id, w.published_version, w.app_slug, w.access_filter, a.udf
     from workflow w
+    join linked_account a
+      on a.org_id = w.org_id and a.environment = w.environment and a.id = ${query.linkedAccountId}
+    left join config c
+      on c.org_id = w.org_id and c.environment = w.environment and c.linked_account_id = a.id
+      and c.app_slug = w.app_slug and c.config_id = ${query.configId}
+    left join config_workflow s on s.config_pk = c.id and s.workflow_id = w.id
     where w.org_id = ${tenant.orgId} and w.environment = ${tenant.environment}
-      and w.trigger_kind = 'event' and w.published_version is not null and w.trigger_event = ${of.event}
-      and (${of.slug ?? null}::text is null or w.app_slug = ${of.slug ?? null})
-      and case when w.linked_account_id is not null then w.linked_account_id = ${of.linkedAccountId}
-        else exists (
-          select from config c join config_workflow e on e.config_pk = c.id and e.workflow_id = w.id and e.is_enabled
-          where c.org_id = w.org_id and c.environment = w.environment
-            and c.linked_account_id = ${of.linkedAccountId} and c.config_id = ${of.configId}) end
-    order by w.id`.execute(db);
-  return rows;
+      and w.trigger_kind = 'event' and w.trigger_event = ${query.event}
+      and w.published_version is not null
+      and (${query.slug ?? null}::text is null or w.app_slug = ${query.slug ?? null})
+      and (w.linked_account_id = a.id
+        or (w.linked_account_id is null
+          and coalesce(s.is_enabled, w.is_auto_enabled)
+          and (w.app_slug is null or c.id is not null or exists (
+            select from connection n
+            where n.org_id = w.org_id and n.environment = w.environment
+              and n.linked_account_id = a.id and n.app_slug = w.app_slug))))
+    order by w.created_at, w.id`.execute(db);
+  return rows
+    .filter((row) => passesAccessFilter(readAccessFilter(row.access_filter), row.udf))
+    .map((row) => ({ workflowId: row.id, version: row.published_version, slug: row.app_slug ?? undefined }));
 }

@@ -1,0 +1,277 @@
+import { isDeepStrictEqual } from 'node:util';
+import { isAppEnabled } from '#db/enabled-app';
+import { findEventByName } from '#db/org-event';
+import type { Db } from '#db/schema';
+import { tenantTransaction } from '#db/tenant-transaction';
+import {
+  deleteWorkflowRow,
+  findLatestVersion,
+  findVersion,
+  findWorkflow,
+  insertVersion,
+  insertWorkflow,
+  setPublished,
+  updateWorkflow,
+} from '#db/workflow';
+import type { StoredWorkflow, WorkflowChanges } from '#db/workflow';
+import { AppError } from '#domain/errors';
+import type { FieldProblem } from '#domain/errors';
+import type { LinkedAccountRef } from '#domain/linked-account';
+import type { Tenant } from '#domain/tenant';
+import { validateWorkflow } from '#domain/workflow-checks';
+import type { NodeTypes } from '#domain/workflow-checks';
+import {
+  emptyWorkflowDocument,
+  readWorkflowDocument,
+  retireNodes,
+  triggerOf,
+} from '#domain/workflow-document';
+import type { WorkflowDocument } from '#domain/workflow-document';
+import { readAccessFilter } from '#domain/access-filter';
+
+export interface WorkflowDeps {
+  readonly db: Db;
+  /** What the checks must know of the node types; the engine's registry. */
+  readonly nodeTypes: NodeTypes;
+}
+
+/** Who acts on workflows: the SaaS company, perhaps for one account, or that account itself. */
+export interface WorkflowCaller {
+  readonly tenant: Tenant;
+  readonly linkedAccount?: LinkedAccountRef | undefined;
+  /** A session token: an end customer, who may change what is its own and nothing else. */
+  readonly isCustomer: boolean;
+}
+
+export interface WorkflowInput {
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly slug?: string | undefined;
+  readonly alias?: string | null | undefined;
+  readonly nodes?: unknown;
+  readonly edges?: unknown;
+  readonly settings?: unknown;
+  readonly jsonSchema?: unknown;
+  readonly samplePayload?: unknown;
+  readonly isAutoEnabled?: boolean | undefined;
+  readonly isHiddenInConfig?: boolean | undefined;
+  readonly accessFilter?: unknown;
+  readonly accessFilterOperator?: unknown;
+  /** Belongs to the acting account rather than to the organisation. */
+  readonly isPrivate?: boolean | undefined;
+}
+
+/**
+ * Makes a workflow with its start node. It belongs to the acting account when there is one.
+ *
+ * @throws AppError `missing_field`, `app_not_found`, `workflow_invalid`, `alias_taken`.
+ */
+export async function createWorkflow(
+  deps: WorkflowDeps,
+  caller: WorkflowCaller,
+  input: WorkflowInput,
+): Promise<StoredWorkflow> {
+  const name = readName(input.name);
+  if (input.slug !== undefined && !(await isAppEnabled(deps.db, caller.tenant, input.slug))) {
+    throw new AppError('app_not_found', { slug: input.slug, orgId: caller.tenant.orgId });
+  }
+  const document = editDocument(emptyWorkflowDocument(), input);
+  assertValid(validateWorkflow(document, deps.nodeTypes, 'draft'));
+  return refusingTakenAlias(input.alias, () =>
+    tenantTransaction(deps.db, caller.tenant, (transaction) =>
+      insertWorkflow(transaction, caller.tenant, {
+        name,
+        description: input.description ?? '',
+        appSlug: input.slug ?? null,
+        linkedAccountId: caller.linkedAccount?.id ?? null,
+        alias: input.alias ?? null,
+        document,
+        isAutoEnabled: input.isAutoEnabled ?? false,
+        isHiddenInConfig: input.isHiddenInConfig ?? false,
+        accessFilter: readAccessFilter(input.accessFilter, input.accessFilterOperator),
+      }),
+    ),
+  );
+}
+
+/**
+ * A workflow by either of its ids.
+ *
+ * @throws AppError `workflow_not_found`; `workflow_forbidden` for another account's.
+ */
+export async function getWorkflow(
+  deps: Pick<WorkflowDeps, 'db'>,
+  caller: WorkflowCaller,
+  id: string,
+): Promise<StoredWorkflow> {
+  return permit(caller, await findWorkflow(deps.db, caller.tenant, id), id, 'read');
+}
+
+/**
+ * Changes name, settings or the draft's nodes and edges (wholesale). The published version is not touched.
+ *
+ * @param revision - the draft that the change was made on; another one now is a conflict.
+ * @throws AppError `workflow_changed`, `workflow_invalid`, `alias_taken`, and as `getWorkflow`.
+ */
+export async function changeWorkflow(
+  deps: WorkflowDeps,
+  caller: WorkflowCaller,
+  id: string,
+  input: WorkflowInput,
+  revision?: number,
+): Promise<StoredWorkflow> {
+  return refusingTakenAlias(input.alias, () =>
+    tenantTransaction(deps.db, caller.tenant, async (transaction) => {
+      const found = await findWorkflow(transaction, caller.tenant, id, { lock: true });
+      const before = permit(caller, found, id, 'change');
+      if (revision !== undefined && revision !== before.draft_revision) {
+        throw new AppError('workflow_changed', { id, revision: before.draft_revision });
+      }
+      const document = editDocument(readWorkflowDocument(before.draft), input);
+      assertValid(validateWorkflow(document, deps.nodeTypes, 'draft'));
+      const changes: WorkflowChanges = {
+        document,
+        ...(input.name === undefined ? {} : { name: readName(input.name) }),
+        ...(input.description === undefined ? {} : { description: input.description }),
+        ...(input.alias === undefined ? {} : { alias: input.alias }),
+        ...(input.isAutoEnabled === undefined ? {} : { isAutoEnabled: input.isAutoEnabled }),
+        ...(input.isHiddenInConfig === undefined ? {} : { isHiddenInConfig: input.isHiddenInConfig }),
+        ...(input.accessFilter === undefined
+          ? {}
+          : { accessFilter: readAccessFilter(input.accessFilter, input.accessFilterOperator) }),
+      };
+      return updateWorkflow(transaction, caller.tenant, before.id, changes);
+    }),
+  );
+}
+
+/**
+ * Makes the draft the version that runs. Publishing an unchanged draft again changes nothing; a number that
+ * exists restores that version, one that does not becomes the number of the new one.
+ *
+ * @throws AppError `workflow_invalid` with everything that keeps it from going live.
+ */
+export async function publishWorkflow(
+  deps: WorkflowDeps,
+  caller: WorkflowCaller,
+  id: string,
+  options: { version?: number | undefined; description?: string | undefined } = {},
+): Promise<StoredWorkflow> {
+  return tenantTransaction(deps.db, caller.tenant, async (transaction) => {
+    const found = await findWorkflow(transaction, caller.tenant, id, { lock: true });
+    const workflow = permit(caller, found, id, 'change');
+    const { tenant } = caller;
+    const asked =
+      options.version === undefined
+        ? undefined
+        : await findVersion(transaction, tenant, workflow.id, options.version);
+    const document = readWorkflowDocument(asked?.document ?? workflow.draft);
+    assertValid([
+      ...validateWorkflow(document, deps.nodeTypes, 'publish'),
+      ...(await eventProblems(transaction, tenant, document)),
+    ]);
+    const trigger = triggerOf(document);
+    const kind = { kind: trigger.kind, event: trigger.kind === 'event' ? (trigger.event ?? null) : null };
+    if (asked !== undefined) {
+      return setPublished(transaction, tenant, workflow.id, { version: asked.version, ...kind });
+    }
+    const latest = await findLatestVersion(transaction, tenant, workflow.id);
+    const isUnchanged =
+      latest !== undefined &&
+      options.version === undefined &&
+      isDeepStrictEqual(readWorkflowDocument(latest.document), document);
+    const version = isUnchanged ? latest.version : (options.version ?? (latest?.version ?? 0) + 1);
+    if (!isUnchanged) {
+      const description = options.description ?? null;
+      await insertVersion(transaction, tenant, { workflowId: workflow.id, version, document, description });
+    }
+    return setPublished(transaction, tenant, workflow.id, { version, ...kind });
+  });
+}
+
+/** Takes the workflow out of service: nothing starts it any more. Running executions go on. */
+export async function unpublishWorkflow(
+  deps: Pick<WorkflowDeps, 'db'>,
+  caller: WorkflowCaller,
+  id: string,
+): Promise<StoredWorkflow> {
+  return tenantTransaction(deps.db, caller.tenant, async (transaction) => {
+    const found = await findWorkflow(transaction, caller.tenant, id, { lock: true });
+    const workflow = permit(caller, found, id, 'change');
+    return setPublished(transaction, caller.tenant, workflow.id, null);
+  });
+}
+
+/** Deletes a workflow with its draft, versions and switches. Running executions keep their version. */
+export async function deleteWorkflow(
+  deps: Pick<WorkflowDeps, 'db'>,
+  caller: WorkflowCaller,
+  id: string,
+): Promise<void> {
+  await tenantTransaction(deps.db, caller.tenant, async (transaction) => {
+    const found = await findWorkflow(transaction, caller.tenant, id, { lock: true });
+    await deleteWorkflowRow(transaction, caller.tenant, permit(caller, found, id, 'change').id);
+  });
+}
+
+function permit(
+  caller: WorkflowCaller,
+  workflow: StoredWorkflow | undefined,
+  id: string,
+  purpose: 'read' | 'change',
+): StoredWorkflow {
+  if (workflow === undefined) throw new AppError('workflow_not_found', { id });
+  const owner = workflow.linked_account_id;
+  const isForeign = owner !== null && caller.linkedAccount !== undefined && owner !== caller.linkedAccount.id;
+  const isOrganisations = owner === null && caller.isCustomer && purpose === 'change';
+  if (isForeign || isOrganisations) throw new AppError('workflow_forbidden', { id });
+  return workflow;
+}
+
+function editDocument(before: WorkflowDocument, input: WorkflowInput): WorkflowDocument {
+  const after = readWorkflowDocument({
+    nodes: input.nodes ?? before.nodes,
+    edges: input.edges ?? before.edges,
+    settings: input.settings ?? before.settings,
+    json_schema: input.jsonSchema === undefined ? before.json_schema : input.jsonSchema,
+    manual_execution_payload:
+      input.samplePayload === undefined ? before.manual_execution_payload : input.samplePayload,
+  });
+  return retireNodes(before, after);
+}
+
+function readName(name: string | undefined): string {
+  const trimmed = name?.trim() ?? '';
+  if (trimmed === '') throw new AppError('missing_field', { field: 'name' });
+  if (trimmed.length > 200) {
+    throw new AppError('invalid_request', {
+      problems: [{ path: 'name', message: 'at most 200 characters' }],
+    });
+  }
+  return trimmed;
+}
+
+function assertValid(problems: readonly FieldProblem[]): void {
+  if (problems.length > 0) throw new AppError('workflow_invalid', { problems });
+}
+
+async function eventProblems(db: Db, tenant: Tenant, document: WorkflowDocument): Promise<FieldProblem[]> {
+  const { kind, event } = triggerOf(document);
+  if (kind !== 'event' || event === undefined) return [];
+  if ((await findEventByName(db, tenant, event)) !== undefined) return [];
+  const message = `the start node listens to the event "${event}", which does not exist (names are case-sensitive); create it first`;
+  return [{ path: 'nodes', message }];
+}
+
+/** The index decides about aliases, so that two who save at once cannot both have one. */
+async function refusingTakenAlias<T>(alias: string | null | undefined, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+    if (code === '23505' && constraint === 'workflow_alias_key') {
+      throw new AppError('alias_taken', { alias: alias ?? '' }, { cause: error });
+    }
+    throw error;
+  }
+}
