@@ -95,7 +95,7 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
     { ...foundation, services: productServices(foundation) },
     { databaseUrl: database.url, concurrency: config.workerConcurrency },
   );
-  const deps = { ...foundation, engine };
+  const deps = { ...foundation, engine, nodeTypes: engine.registry };
   const api = hasApi ? await buildApi(deps) : undefined;
   opened.defer(async () => {
     const closing = api?.close(); // takes no new request

@@ -4,6 +4,8 @@ import type { Pool } from 'pg';
 import type { Db } from '#db/schema';
 import type { Clock } from '#domain/clock';
 import type { Outbound } from '#outbound/index';
+import type { Tenant } from '#domain/tenant';
+import type { NodeTypes } from '#domain/workflow-checks';
 import type { Vault } from '#vault/index';
 
 /** The settings that HTTP needs; `#config` provides them. */
@@ -28,6 +30,22 @@ export interface ApiConfig {
   readonly accountRateLimitPerMinute: number;
 }
 
+/** The part of the engine that takes events in. */
+export interface EventEngine {
+  acceptEvent(
+    tenant: Tenant,
+    input: {
+      event: string;
+      payload: unknown;
+      headers: Readonly<Record<string, string>> | undefined;
+      linkedAccount: { readonly id: string; readonly accountId: string };
+      configId: string;
+      slug: string | undefined;
+      instanceTag: string | undefined;
+    },
+  ): Promise<unknown>;
+}
+
 /** What the HTTP layer is built from. Each feature's part is named by that feature. */
 export interface ApiDeps {
   readonly config: ApiConfig;
@@ -39,4 +57,7 @@ export interface ApiDeps {
   readonly outbound: Outbound;
   /** Every connector of this build, by slug. */
   readonly connectors: typeof connectors;
+  /** Every node type that a workflow may hold; the engine's registry. */
+  readonly nodeTypes: NodeTypes;
+  readonly engine?: EventEngine;
 }

@@ -8,6 +8,8 @@ import type { Tenant } from '#domain/tenant';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
 import { createOrganization } from '#organizations/index';
 import { createOutbound } from '#outbound/index';
+// oxlint-disable-next-line no-restricted-imports -- tests take the registry, not the engine
+import { builtInNodes } from '#engine/nodes/index';
 import { createVault } from '#vault/index';
 import type { ApiApp } from '#api/app';
 import type { ApiConfig, ApiDeps } from '#api/deps';
@@ -54,6 +56,7 @@ export async function createTestApi(
     clock: systemClock,
     log: pino({ level: 'error' }),
     connectors,
+    nodeTypes: builtInNodes,
     vault: createVault({
       keys: [{ id: '00'.repeat(8), key: randomBytes(32) }],
       derivationKey: randomBytes(32),

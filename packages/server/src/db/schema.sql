@@ -507,7 +507,7 @@ table org_event
   org_id text not null
   environment text not null
   name text not null
-  sample jsonb not null
+  sample json not null
   json_schema jsonb
   created_at timestamp with time zone not null default now()
   updated_at timestamp with time zone not null default now()
@@ -515,7 +515,7 @@ table org_event
   org_event_pkey: PRIMARY KEY (id)
   org_event_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
   org_event_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
-  org_event_sample_check: CHECK ((jsonb_typeof(sample) = 'object'::text))
+  org_event_sample_check: CHECK ((json_typeof(sample) = 'object'::text))
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
@@ -653,7 +653,6 @@ table workflow_version
   workflow_version_workflow_id_version_key: UNIQUE (workflow_id, version)
   workflow_version_pkey: PRIMARY KEY (id)
   workflow_version_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
-  workflow_version_workflow_id_fkey: FOREIGN KEY (workflow_id) REFERENCES workflow(id) ON DELETE CASCADE
   workflow_version_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)

@@ -360,6 +360,7 @@ export const errorCatalogue = {
     'never',
     (d) => `The event schema must be a valid JSON object: a sample of what you will send. ${d.reason}`,
   ),
+  event_incomplete: spec<undefined>(400, 'INVALID_EVENT', 'never', () => 'name and response are required'),
   workflow_not_found: spec<{ id: string }>(
     404,
     'INVALID_WORKFLOW_ID',

@@ -13,6 +13,7 @@ import type { Db } from '#db/schema';
 import { AppError } from '#domain/errors';
 import type { FieldProblem } from '#domain/errors';
 import { isForbiddenName, isRecord, parseExactJson } from '#domain/exact-json';
+import { findJsonFault } from '#domain/json-fault';
 import type { Tenant } from '#domain/tenant';
 
 /** Named messages of the SaaS company: a sample of what it will send is their schema. */
@@ -112,7 +113,7 @@ export function schemaProblems(
   root: string,
 ): FieldProblem[] {
   const validate = compileSchema(schema);
-  if (validate(value) === true) return [];
+  if (validate(value)) return [];
   return (validate.errors ?? []).slice(0, 20).map((error) => ({
     path: `${root}${error.instancePath.replaceAll('/', '.')}`,
     message: error.message ?? 'does not fit the schema',
@@ -171,17 +172,14 @@ function parseSample(text: string): unknown {
   try {
     return parseExactJson(text);
   } catch (cause) {
-    throw new AppError('event_schema_invalid', { reason: placeOf(cause, text) }, { cause });
+    throw new AppError('event_schema_invalid', { reason: placeOf(text) }, { cause });
   }
 }
 
-/** Where JSON text breaks, in lines and columns as editors count them. */
-function placeOf(error: unknown, text: string): string {
-  const message = error instanceof Error ? error.message : '';
-  const position = /position (\d+)/.exec(message)?.[1];
-  if (position === undefined) return 'The text ends before the JSON does.';
-  const before = text.slice(0, Number(position)).split('\n');
-  return `The JSON breaks at line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1} (position ${position}).`;
+function placeOf(text: string): string {
+  const fault = findJsonFault(text);
+  if (fault === undefined) return 'It cannot be read.';
+  return `The JSON breaks at line ${fault.line}, column ${fault.column} (position ${fault.position}): expected ${fault.expected}.`;
 }
 
 function readJsonSchema(given: unknown): Record<string, unknown> | null {

@@ -3,14 +3,18 @@ import type { ApiDeps } from '#api/deps';
 import { actionRoutes } from '#api/v2/actions';
 import { applicationRoutes } from '#api/v2/applications';
 import { authorizationRoutes } from '#api/v2/authorization';
+import { eventRoutes } from '#api/v2/events';
 import { linkedAccountRoutes } from '#api/v2/linked-accounts';
 import { sessionRoutes } from '#api/v2/sessions';
+import { workflowRoutes } from '#api/v2/workflows';
 
 /** Cobalt's wire, one file a topic. */
 export function wireRoutes(app: ApiApp, deps: ApiDeps): void {
   actionRoutes(app, deps);
   applicationRoutes(app, deps);
   authorizationRoutes(app, deps);
+  eventRoutes(app, deps);
   linkedAccountRoutes(app, deps);
   sessionRoutes(app, deps);
+  workflowRoutes(app, deps);
 }

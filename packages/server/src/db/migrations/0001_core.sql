@@ -175,7 +175,8 @@ create table org_event (
   org_id text not null references organization on delete cascade,
   environment text not null check (environment in ('test', 'production')),
   name text not null,
-  sample jsonb not null check (jsonb_typeof(sample) = 'object'),
+  -- json, not jsonb: it is shown again in the order in which it was written
+  sample json not null check (json_typeof(sample) = 'object'),
   json_schema jsonb,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -218,7 +219,8 @@ create table workflow_version (
   id text primary key,
   org_id text not null references organization on delete cascade,
   environment text not null check (environment in ('test', 'production')),
-  workflow_id text not null references workflow on delete cascade,
+  -- no foreign key: executions under way keep the version they started with when the workflow is deleted
+  workflow_id text not null,
   version integer not null,
   document jsonb not null,
   description text,
