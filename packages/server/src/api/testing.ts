@@ -8,8 +8,7 @@ import type { Tenant } from '#domain/tenant';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
 import { createOrganization } from '#organizations/index';
 import { createOutbound } from '#outbound/index';
-// oxlint-disable-next-line no-restricted-imports -- tests take the registry, not the engine
-import { builtInNodes } from '#engine/nodes/index';
+import { builtInNodes } from '#engine/index';
 import { createVault } from '#vault/index';
 import type { ApiApp } from '#api/app';
 import type { ApiConfig, ApiDeps } from '#api/deps';
