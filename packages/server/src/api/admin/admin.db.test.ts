@@ -160,3 +160,22 @@ test('a taken email and a short password are refused in words', async () => {
   });
   assert.equal(short.json().errors[0].path, 'password');
 });
+
+test('a changed password signs every other browser out, and the old one is refused', async () => {
+  const [here, elsewhere] = [
+    await signUp('change@example.com'),
+    cookieOf(await signIn('change@example.com', 'correct horse')),
+  ];
+  const change = (current_password: string) =>
+    call('POST', '/change-password', {
+      cookie: here,
+      body: { current_password, new_password: 'a better password' },
+    });
+  const wrong = await change('not the current one');
+  assert.deepEqual([wrong.statusCode, wrong.json().errors[0].path], [400, 'current_password']);
+  const changed = await change('correct horse');
+  assert.equal(changed.statusCode, 200, changed.body);
+  assert.equal((await call('GET', '/session', { cookie: elsewhere })).statusCode, 401);
+  assert.equal((await call('GET', '/session', { cookie: cookieOf(changed) })).statusCode, 200);
+  assert.equal((await signIn('change@example.com', 'correct horse')).statusCode, 401);
+});

@@ -93,6 +93,39 @@ export function adminSessionRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth
     },
   );
 
+  app.post(
+    '/api/admin/change-password',
+    {
+      config: { auth: 'console' },
+      schema: {
+        tags,
+        summary: 'Change the password; every other sign-in ends',
+        body: z.object({
+          current_password: z.string().min(1).max(200),
+          new_password: z.string().min(10).max(200),
+        }),
+        response: { 200: signedIn },
+      },
+    },
+    async (request, reply) => {
+      const { current_password: currentPassword, new_password: newPassword } = request.body;
+      takeAttempt(request.ip);
+      const result = await auth.api
+        .changePassword({
+          body: { currentPassword, newPassword, revokeOtherSessions: true },
+          headers: authHeaders(request),
+          returnHeaders: true,
+        })
+        .catch((cause: unknown) => {
+          if (!(cause instanceof APIError) || cause.statusCode >= 500) throw cause;
+          const problems = [{ path: 'current_password', message: 'is wrong' }];
+          throw new AppError('invalid_request', { problems }, { cause });
+        });
+      passCookies(result.headers, reply);
+      return { ok: true as const };
+    },
+  );
+
   app.get(
     '/api/admin/session',
     {
