@@ -124,6 +124,14 @@ export async function revokeToken(outbound: Outbound, request: TokenRequest, tok
   await oauth.processRevocationResponse(response);
 }
 
+/** What templates of token parameters may name besides meta and vars: Gong wants the client id in the form too. */
+function withRequest(place: Place, client: OAuthClient, form: URLSearchParams): Place {
+  return {
+    meta: place.meta,
+    vars: { ...place.vars, client_id: client.id, redirect_uri: form.get('redirect_uri') ?? '' },
+  };
+}
+
 interface Endpoint {
   readonly url: URL;
   readonly server: oauth.AuthorizationServer;
@@ -162,9 +170,10 @@ function endpointOf(
       [oauth.allowInsecureRequests]: true,
       async [oauth.customFetch](target, init) {
         const form = init.body instanceof URLSearchParams ? init.body : new URLSearchParams();
+        const known = withRequest(place, client, form);
         for (const [name, value] of Object.entries(parameters)) {
           if (value === null) form.delete(name);
-          else form.set(name, fillTemplate(value, place));
+          else form.set(name, fillTemplate(value, known));
         }
         const isJson = oauth2.tokenRequest === 'json';
         const answer = await outbound.send({
