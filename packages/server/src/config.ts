@@ -179,7 +179,7 @@ const table = {
 } as const satisfies Record<string, Setting<z.ZodType>>;
 
 type Table = typeof table;
-export type SettingName = keyof Table;
+type SettingName = keyof Table;
 type Values = { readonly [Name in SettingName]: z.output<Table[Name]['schema']> };
 
 export type Role = 'all' | 'api' | 'worker';

@@ -82,7 +82,7 @@ function lockFile(home: string): string {
 }
 
 /** A URL that names a socket folder: `localhost` is a filler, the `host` parameter wins. */
-export function socketUrl(socketDirectory: string, user: string, database: string): string {
+function socketUrl(socketDirectory: string, user: string, database: string): string {
   return `postgresql://${user}@localhost/${database}?host=${encodeURIComponent(socketDirectory)}`;
 }
 
