@@ -71,10 +71,11 @@ function createServer(deps: ApiDeps): ApiApp {
   );
 
   const methods = createMethodIndex(app);
-  app.setNotFoundHandler((request) => {
+  app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] ?? '';
     const allowed = methods.allowed(path);
-    if (allowed.length > 0) {
+    if (allowed.length > 0 && !allowed.includes(request.method)) {
+      reply.header('allow', allowed.join(', '));
       throw new AppError('method_not_allowed', { method: request.method, allowed: allowed.join(', ') });
     }
     throw new AppError('route_not_found', { method: request.method, path });

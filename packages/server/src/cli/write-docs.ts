@@ -3,10 +3,12 @@ import path from 'node:path';
 import { settingsReference } from '#config';
 import { describeSchema } from '#db/describe-schema';
 import { createTestDatabase } from '#db/testing';
+import { errorReference } from '#domain/error-reference';
 
 /** `npm run docs`: writes the files that are generated from code. Tests fail while one is stale. */
 const checkout = path.resolve(import.meta.dirname, '../../../..');
 await writeFile(path.join(checkout, 'docs/settings.md'), settingsReference());
+await writeFile(path.join(checkout, 'docs/errors.md'), errorReference());
 
 const database = await createTestDatabase();
 try {
