@@ -28,7 +28,8 @@ function placeholder(name: string): unknown {
 /** The text of `docs/errors.md`. */
 export function errorReference(): string {
   const rows = Object.entries(errorCatalogue).map(([code, { status, wire, retry, message }]) => {
-    const text = String((message as (details: unknown) => string)(placeholders))
+    // A message may be nothing but a detail, which is a placeholder here and no text yet.
+    const text = `${(message as (details: unknown) => string)(placeholders)}`
       .replaceAll('NaN', '‹…›')
       .replaceAll('|', '\\|')
       .replaceAll('\n', ' ');
