@@ -35,7 +35,7 @@ export function queryAuth(name: string, value: string): Placement {
   return { query: { [name]: value } };
 }
 
-/** Scope strings, `{variables}` allowed, with what they permit in the words an administrator sees. */
+/** Scope strings with what they permit, in the words an administrator sees. */
 export type Scopes = Readonly<Record<string, string>>;
 
 export interface OAuthScopes {
@@ -84,6 +84,7 @@ export interface AfterAuthorize {
 
 export interface OAuth2 {
   readonly kind: 'oauth2';
+  /** `client_credentials` is not run by the server yet: use `keybased` with `login`. */
   readonly grant: 'authorization_code' | 'client_credentials';
   readonly authorizationUrl: UrlTemplate;
   readonly tokenUrl: UrlTemplate;
@@ -120,7 +121,7 @@ export interface OAuth2 {
   readonly isDeadRefresh?: (status: number, body: unknown) => boolean;
   /** The error text of an answer that fails with status 200; undefined when it is a success. */
   readonly tokenError?: (body: unknown) => string | undefined;
-  /** Exchange of the first token for a long-lived one, where there is no refresh token. */
+  /** Exchange of the first token for a long-lived one, where there is no refresh token. Not run by the server yet. */
   readonly longLived?: {
     readonly url: UrlTemplate;
     readonly params: Parameters;
@@ -139,7 +140,7 @@ export interface OAuth2 {
   readonly place: (accessToken: string, meta: Values) => Placement;
   /** Who must consent. `admin`: tell the person that an administrator is needed. */
   readonly consent: 'user' | 'admin';
-  /** Where installing starts on the provider's side instead of ours. */
+  /** Where installing starts on the provider's side instead of ours. Not run by the server yet. */
   readonly startsAtProvider: boolean;
 }
 
@@ -229,9 +230,4 @@ export function keybased<const F extends Fields>(spec: {
     ...(spec.login !== undefined && { login: spec.login }),
     sign: spec.sign,
   });
-}
-
-/** The scopes of one authorize request: required, then chosen, each once, joined as the provider wants. */
-export function scopeString(scopes: OAuthScopes, chosen: readonly string[]): string {
-  return [...new Set([...Object.keys(scopes.required), ...chosen])].join(scopes.separator);
 }

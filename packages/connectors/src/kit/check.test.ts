@@ -80,6 +80,11 @@ const broken: readonly [string, string, Partial<ConnectorSpec>, ConnectorFiles?]
     { auth: { oauth2: oauth2({ ...login, tokenUrl: 'https://{domain}/token' }) } },
   ],
   [
+    'a flow that the server cannot run',
+    'auth',
+    { auth: { oauth2: oauth2({ ...login, tokenUrl: 'https://toy.example/token', startsAtProvider: true }) } },
+  ],
+  [
     'a signature that signs nothing',
     'auth',
     { auth: { ...toy().auth, keybased: keybased({ fields: {}, sign: () => ({}) }) } },

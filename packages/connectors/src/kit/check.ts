@@ -3,6 +3,7 @@
  * catalogue and by `inlay connector check`.
  */
 import type { Action } from '#kit/action';
+import type { OAuth2 } from '#kit/auth';
 import { type Connector, requestUrl } from '#kit/connector';
 import type { Field, Fields } from '#kit/field';
 import type { Options } from '#kit/options';
@@ -138,6 +139,7 @@ function checkScopes(connector: Connector, owner: string, scopes: readonly strin
 function checkAuth(connector: Connector, report: Report): void {
   const { oauth2, keybased } = connector.auth;
   if (oauth2 === undefined && keybased === undefined) report('auth', 'there is no way to connect');
+  if (oauth2 !== undefined) checkSupported(oauth2, report);
   const urls = [oauth2?.authorizationUrl, oauth2?.tokenUrl, oauth2?.refreshUrl, oauth2?.revocationUrl];
   for (const url of urls) {
     if (typeof url === 'string' && !/^(?:https:\/\/|\{)/.test(url)) report('auth', `"${url}" must be https`);
@@ -158,6 +160,18 @@ function checkAuth(connector: Connector, report: Report): void {
     }
   }
   reachable(connector, 'check', connector.check.request, report);
+}
+
+/** What the kit can say and the server cannot do yet must not look finished. */
+function checkSupported(oauth2: OAuth2, report: Report): void {
+  const waiting = {
+    'grant: client_credentials': oauth2.grant !== 'authorization_code',
+    longLived: oauth2.longLived !== undefined,
+    startsAtProvider: oauth2.startsAtProvider,
+  };
+  for (const [name, isDeclared] of Object.entries(waiting)) {
+    if (isDeclared) report('auth', `${name} is not run by the server yet`);
+  }
 }
 
 /** A host that a customer or a callback can name must not be handed the client secret. */

@@ -16,7 +16,6 @@ export {
   type Placement,
   queryAuth,
   type Scopes,
-  scopeString,
   type TokenShape,
 } from '#kit/auth';
 export {

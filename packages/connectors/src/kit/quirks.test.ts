@@ -1,7 +1,7 @@
 /** Each provider here breaks an expectation of OAuth clients; all must be sayable as data. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { oauth2, type OAuth2, scopeString } from '#kit/auth';
+import { oauth2, type OAuth2 } from '#kit/auth';
 import { field } from '#kit/field';
 import { urlOf } from '#kit/url';
 
@@ -84,10 +84,6 @@ const declared: Readonly<Record<string, OAuth2>> = {
   }),
   airtable: oauth2({ ...usual, clientAuth: 'none', pkce: 'required', refresh: 'always' }),
 };
-
-test('scopes are joined as the provider reads them, each once', () => {
-  assert.equal(scopeString(slack.scopes, ['chat:write', 'users:read']), 'users:read,chat:write');
-});
 
 test('a tenant typed by a customer fills the host and nothing else', () => {
   const at = (shop: string) => urlOf(shopify.tokenUrl, { meta: { shop }, vars: {} });
