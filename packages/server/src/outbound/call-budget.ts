@@ -58,9 +58,13 @@ const windows = [
 
 const maxKeys = 10_000;
 
-/** Calls leased at once: few in a second's window, where they would be kept from others; more in long ones. */
+/** Up to this limit the times of all calls in the window are kept, and the count is exact. */
+const exactLimit = 200;
+
+/** Calls leased at once: one where a late one would count, in a second with few calls; more elsewhere. */
 function chunkOf(limit: number, windowMs: number): number {
-  return Math.max(1, Math.floor(limit / (windowMs <= 1_000 ? 10 : 50)));
+  if (windowMs <= 1_000) return limit <= exactLimit ? 1 : Math.floor(limit / 10);
+  return Math.max(1, Math.floor(limit / 50));
 }
 
 /** Rate budgets over all processes. A budget without limits costs a map lookup. */
@@ -166,8 +170,22 @@ export function postgresBudgetStore(pool: pg.Pool): BudgetStore {
 /** The same windows in memory, for one process without a database. Written as the SQL function is. */
 export function memoryBudgetStore(clock: Clock): BudgetStore {
   const rows = new Map<string, { start: number; used: number; before: number }>();
+  const recent = new Map<string, number[]>();
+
+  function leaseExactly(id: string, windowMs: number, limit: number, wanted: number) {
+    const now = clock.now().getTime();
+    const times = (recent.get(id) ?? []).filter((time) => time > now - windowMs);
+    const granted = Math.max(0, Math.min(wanted, limit - times.length));
+    recent.set(id, [...times, ...Array.from({ length: granted }, () => now)]);
+    const oldest = times[times.length - limit] ?? now;
+    return { granted, retryInMs: granted > 0 ? 0 : oldest + windowMs - now };
+  }
+
   return {
     lease(key, windowMs, limit, wanted) {
+      if (limit <= exactLimit) {
+        return Promise.resolve(leaseExactly(`${windowMs}:${key}`, windowMs, limit, wanted));
+      }
       const now = clock.now().getTime();
       const start = Math.floor(now / windowMs) * windowMs;
       const id = `${windowMs}:${key}`;

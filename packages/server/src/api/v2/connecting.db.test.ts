@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { AcmeCrm } from '@inlay/example-acme-crm';
 import { createTestApi, type TestApi } from '#api/testing';
+// oxlint-disable-next-line no-restricted-imports -- a fixture of tests, which the feature's index must not offer
 import { acmeKey, consent, runningAcme } from '#connections/acme-fixture';
 import { saveAppSettings } from '#connections/index';
 
@@ -68,7 +69,7 @@ async function tokenOf(account: string): Promise<string> {
     headers: { 'x-api-key': api.org.keys.test },
     payload: { linked_account_id: account },
   });
-  return (response.json() as { token: string }).token;
+  return response.json().token;
 }
 
 test('connect as the browser SDK does: integrate, consent, callback page, poll, disconnect', async () => {
@@ -109,7 +110,7 @@ test('connect as the browser SDK does: integrate, consent, callback page, poll, 
     headers,
   });
   assert.equal(gone.statusCode, 200);
-  assert.equal((gone.json() as { account_id: string }).account_id, 'browser');
+  assert.equal(gone.json().account_id, 'browser');
   assert.equal((await poll())['connected'], false);
 });
 

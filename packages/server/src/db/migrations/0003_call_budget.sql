@@ -1,6 +1,6 @@
--- Calls that providers allow, counted over all processes. A window is a sliding one, estimated from two fixed ones:
--- calls of the window before weigh as much as of it still lies inside. So a limit of 3 a second stays about 3 in
--- every second, and not 6 around a full second. Processes lease calls in chunks (outbound/call-budget).
+-- Calls that providers allow, counted over all processes in sliding windows. A limit up to 200 is exact: the times
+-- of its last calls are kept. A larger one is estimated from two fixed windows, in which calls of the one before
+-- weigh as much as of it still lies inside. Processes lease calls in chunks (outbound/call-budget).
 -- Not a tenant's table: keys are made of record ids, and it holds nothing but counters.
 create unlogged table call_budget (
   budget_key text not null,
@@ -8,6 +8,7 @@ create unlogged table call_budget (
   window_start_ms bigint not null,
   used integer not null,
   used_before integer not null,
+  recent bigint[] not null default '{}',
   paused_until timestamptz,
   primary key (budget_key, window_ms)
 );
@@ -22,12 +23,22 @@ declare
   start_ms bigint;
   grant_calls integer;
 begin
-  insert into call_budget values (p_key, p_window_ms, 0, 0, 0) on conflict do nothing;
+  insert into call_budget (budget_key, window_ms, window_start_ms, used, used_before)
+    values (p_key, p_window_ms, 0, 0, 0) on conflict do nothing;
   select * into r from call_budget where budget_key = p_key and window_ms = p_window_ms for update;
   -- Read after the lock: time passed while we waited for it.
   now_ms := floor(extract(epoch from clock_timestamp()) * 1000);
   if r.paused_until > clock_timestamp() then
     return query select 0, ceil(extract(epoch from r.paused_until - clock_timestamp()) * 1000)::integer;
+    return;
+  end if;
+  if p_limit <= 200 then
+    r.recent := array(select t from unnest(r.recent) t where t > now_ms - p_window_ms order by t);
+    grant_calls := greatest(0, least(p_wanted, p_limit - cardinality(r.recent)));
+    update call_budget set recent = r.recent || array_fill(now_ms, array[grant_calls])
+      where budget_key = p_key and window_ms = p_window_ms;
+    return query select grant_calls, case when grant_calls > 0 then 0
+      else (r.recent[cardinality(r.recent) - p_limit + 1] + p_window_ms - now_ms)::integer end;
     return;
   end if;
   start_ms := now_ms - now_ms % p_window_ms;
