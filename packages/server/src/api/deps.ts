@@ -6,6 +6,7 @@ import type { Clock } from '#domain/clock';
 import type { Outbound } from '#outbound/index';
 import type { Tenant } from '#domain/tenant';
 import type { NodeTypes } from '#domain/workflow-checks';
+import type { Engine } from '#engine/index';
 import type { Vault } from '#vault/index';
 
 /** The settings that HTTP needs; `#config` provides them. */
@@ -25,6 +26,8 @@ export interface ApiConfig {
   readonly frameAncestors: readonly string[];
   /** Addresses of proxies whose `X-Forwarded-For` is believed. */
   readonly trustProxy: readonly string[];
+  /** How long a sync execution keeps its caller waiting. */
+  readonly syncTimeoutMs: number;
   /** Requests a minute of one credential, and of one linked account; 0 is no limit. */
   readonly rateLimitPerMinute: number;
   readonly accountRateLimitPerMinute: number;
@@ -55,6 +58,7 @@ export interface ApiDeps {
   readonly log: Logger;
   readonly vault: Vault;
   readonly outbound: Outbound;
+  readonly engine: Engine;
   /** Every connector of this build, by slug. */
   readonly connectors: typeof connectors;
   /** Every node type that a workflow may hold; the engine's registry. */

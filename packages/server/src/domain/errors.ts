@@ -387,6 +387,12 @@ export const errorCatalogue = {
     (d) => `Workflow "${d.id}" is not published. Publish it first.`,
   ),
   execution_not_found: spec<{ id: string }>(404, 'RESOURCE_NOT_FOUND', 'never', () => 'Execution not found'),
+  node_without_batches: spec<{ node: string }>(
+    501,
+    'SERVER_ERROR',
+    'never',
+    (d) => `Node "${d.node}" does not run in batches.`,
+  ),
   queue_full: spec<{ limit: number }>(
     429,
     'RATE_LIMITED',

@@ -1,7 +1,13 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { countQueued, requestStop } from '#db/execution-control';
-import { findExecution, readJournal } from '#db/execution-log';
+import {
+  findExecution,
+  listExecutions,
+  readJournal,
+  type ExecutionFilter,
+  type ExecutionHeader,
+} from '#db/execution-log';
 import type { NewExecution } from '#db/execution-start';
 import type { Db } from '#db/schema';
 import { clientTransaction } from '#db/client-transaction';
@@ -19,6 +25,7 @@ import type { NodeServices } from '#engine/node-services';
 import { builtInNodes, type NodeRegistry } from '#engine/nodes/index';
 import { createPlanCache } from '#engine/plan-cache';
 import { openQueue } from '#engine/queue';
+import { readExecution, type ExecutionDetail } from '#engine/read-executions';
 import type { RunResult } from '#engine/run';
 import { historyOf, triggerHeaders } from '#engine/run-history';
 import { jobOf, startWriter } from '#engine/start-executions';
@@ -88,6 +95,18 @@ export interface Engine {
   ): Promise<{ accepted: true; executions: number; executionIds: readonly string[]; isDuplicate: boolean }>;
   /** @throws AppError `execution_not_found`, `wrong_state` when it has ended already. */
   stop(tenant: Tenant, executionId: string): Promise<void>;
+  /** A page of the execution log. */
+  list(
+    tenant: Tenant,
+    filter: ExecutionFilter,
+    page: { readonly offset: number; readonly limit: number; readonly isOldestFirst?: boolean | undefined },
+  ): Promise<{ executions: ExecutionHeader[]; total: number }>;
+  /**
+   * One execution with what its nodes did; with an account, only that account's.
+   *
+   * @throws AppError `execution_not_found`
+   */
+  read(tenant: Tenant, executionId: string, linkedAccountId?: string): Promise<ExecutionDetail>;
   /** Starts a new execution from the trigger of one that failed; the version stays the same. */
   rerun(tenant: Tenant, executionId: string): Promise<{ executionId: string }>;
 }
@@ -326,6 +345,12 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     acceptEvent,
     stop,
     rerun,
+    list: (tenant, filter, page) => listExecutions(db, tenant, filter, page),
+    async read(tenant, executionId, linkedAccountId) {
+      const detail = await readExecution({ db, pool, plans }, tenant, executionId, linkedAccountId);
+      if (detail === undefined) throw new AppError('execution_not_found', { id: executionId });
+      return detail;
+    },
   };
 }
 

@@ -6,7 +6,10 @@ export {
   type EventInput,
   type SyncAnswer,
 } from '#engine/engine';
+export type { ExecutionFilter, ExecutionHeader } from '#db/execution-log';
 export { builtInNodes, nodeRegistry, type NodeRegistry } from '#engine/nodes/index';
 export type { NodeServices } from '#engine/node-services';
 export type { StartInput } from '#engine/start-input';
 export { productServices } from '#engine/product-services';
+export { createPayloadChecker, type PayloadChecker } from '#engine/payload-schema';
+export { responseOf, type ExecutionDetail, type NodeRun } from '#engine/read-executions';

@@ -4,6 +4,8 @@ import { actionRoutes } from '#api/v2/actions';
 import { applicationRoutes } from '#api/v2/applications';
 import { authorizationRoutes } from '#api/v2/authorization';
 import { eventRoutes } from '#api/v2/events';
+import { executeRoutes } from '#api/v2/execute';
+import { executionRoutes } from '#api/v2/executions';
 import { linkedAccountRoutes } from '#api/v2/linked-accounts';
 import { sessionRoutes } from '#api/v2/sessions';
 import { workflowRoutes } from '#api/v2/workflows';
@@ -14,6 +16,8 @@ export function wireRoutes(app: ApiApp, deps: ApiDeps): void {
   applicationRoutes(app, deps);
   authorizationRoutes(app, deps);
   eventRoutes(app, deps);
+  executeRoutes(app, deps);
+  executionRoutes(app, deps);
   linkedAccountRoutes(app, deps);
   sessionRoutes(app, deps);
   workflowRoutes(app, deps);

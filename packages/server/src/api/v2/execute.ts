@@ -1,0 +1,142 @@
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { type ApiApp, payloadBodyLimit } from '#api/app';
+import { accountCallerOf } from '#api/caller';
+import { headerOrQuery } from '#api/context';
+import type { ApiDeps } from '#api/deps';
+import { type ExecutableWorkflow, findExecutableWorkflow } from '#db/executable-workflow';
+import { AppError } from '#domain/errors';
+import { isRecord } from '#domain/exact-json';
+import { readWorkflowDocument } from '#domain/workflow-document';
+import { createPayloadChecker, type SyncAnswer } from '#engine/index';
+
+const asyncAnswer = z.object({ execution_id: z.string(), message: z.string() });
+const syncAnswer = z.object({
+  execution_id: z.string(),
+  return_value: z.unknown(),
+  errored: z.boolean().optional(),
+  execution_error: z
+    .object({
+      node_id: z.string(),
+      node_name: z.string(),
+      message: z.string(),
+      status: z.number().optional(),
+      body: z.unknown().optional(),
+    })
+    .optional(),
+  status_code: z.int().optional(),
+});
+
+/** Starting a workflow by call: spec/api §4.8, both doors. */
+export function executeRoutes(app: ApiApp, deps: ApiDeps): void {
+  const checker = createPayloadChecker();
+
+  for (const [operationId, url] of [
+    ['executeWorkflow', '/api/v2/public/workflow/:workflow_id/execute'],
+    ['executeWorkflowV1', '/api/v1/workflow/:workflow_id/execute'],
+  ] as const) {
+    app.post(
+      url,
+      {
+        config: { auth: 'account' },
+        bodyLimit: payloadBodyLimit,
+        schema: {
+          tags: ['Workflows'],
+          summary: 'Execute a workflow for a linked account',
+          description:
+            'The body is the payload. `sync_execution: true` waits for the end; the Response node then decides the HTTP status. 202: it takes longer, read it later by its id.',
+          operationId,
+          params: z.object({ workflow_id: z.string() }),
+          body: z.unknown(),
+          response: { '2xx': z.union([syncAnswer, asyncAnswer]) },
+        },
+      },
+      async (request, reply) => {
+        const { tenant, linkedAccount } = accountCallerOf(request);
+        const workflow = await executable(request);
+        const { version, payload } = readPayload(workflow, request.body);
+        const input = {
+          workflowId: workflow.id,
+          version,
+          linkedAccount,
+          configId: headerOrQuery(request, 'config_id') ?? linkedAccount.accountId,
+          slug: workflow.slug ?? undefined,
+          source: 'api_call' as const,
+          payload,
+          headers:
+            headerOrQuery(request, 'include-headers') === 'true' ? harmlessHeaders(request) : undefined,
+          instanceTag: headerOrQuery(request, 'instance_tag'),
+        };
+        if (headerOrQuery(request, 'sync_execution') !== 'true') {
+          const { executionId } = await deps.engine.startExecution(tenant, input);
+          return { execution_id: executionId, message: 'Workflow execution started' };
+        }
+        const answer = await deps.engine.runSync(tenant, { ...input, timeoutMs: deps.config.syncTimeoutMs });
+        if (!answer.isFinished) {
+          reply.code(202);
+          return {
+            execution_id: answer.executionId,
+            message: 'The workflow takes longer; it runs on. Read the execution by its id.',
+          };
+        }
+        reply.code(answer.statusCode ?? 200);
+        return shapeSync(answer);
+      },
+    );
+  }
+
+  async function executable(request: FastifyRequest): Promise<ExecutableWorkflow> {
+    const { tenant, linkedAccount } = accountCallerOf(request);
+    const { workflow_id: id } = request.params as { workflow_id: string };
+    const workflow = await findExecutableWorkflow(deps.db, tenant, id, headerOrQuery(request, 'slug'));
+    if (workflow === undefined) throw new AppError('workflow_not_found', { id });
+    if (workflow.linkedAccountId !== null && workflow.linkedAccountId !== linkedAccount.id) {
+      throw new AppError('workflow_forbidden', { id });
+    }
+    return workflow;
+  }
+
+  /** @throws AppError `workflow_not_published`, `invalid_request` naming the fields that the schema refuses */
+  function readPayload(workflow: ExecutableWorkflow, body: unknown): { version: number; payload: unknown } {
+    if (workflow.version === null) throw new AppError('workflow_not_published', { id: workflow.id });
+    const { json_schema: schema } = readWorkflowDocument(workflow.document);
+    const payload = unwrapped(body ?? {}, schema);
+    const problems = schema === undefined ? [] : checker.problems(schema, payload);
+    if (problems.length > 0) throw new AppError('invalid_request', { problems });
+    return { version: workflow.version, payload };
+  }
+}
+
+/** One published sample wraps the payload; both SDKs send it bare. A schema that declares `payload` means it. */
+function unwrapped(body: unknown, schema: Readonly<Record<string, unknown>> | undefined): unknown {
+  const declared = schema?.['properties'];
+  if (!isRecord(body) || !isRecord(body['payload']) || Object.keys(body).length !== 1) return body;
+  return isRecord(declared) && 'payload' in declared ? body : body['payload'];
+}
+
+/** What a workflow may see of the call that started it: no credential of the caller. */
+function harmlessHeaders(request: FastifyRequest): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(request.headers).filter(
+      ([name]) => !/^(authorization|proxy-authorization|cookie|x-api-key)$|token|secret/.test(name),
+    ),
+  );
+}
+
+function shapeSync(answer: SyncAnswer): z.output<typeof syncAnswer> {
+  return {
+    execution_id: answer.executionId,
+    return_value: answer.returnValue ?? null,
+    ...(answer.isErrored === true && { errored: true }),
+    ...(answer.error !== undefined && {
+      execution_error: {
+        node_id: answer.error.nodeId,
+        node_name: answer.error.nodeName,
+        message: answer.error.message,
+        ...(answer.error.status !== undefined && { status: answer.error.status }),
+        ...(answer.error.body !== undefined && { body: answer.error.body }),
+      },
+    }),
+    ...(answer.statusCode !== undefined && { status_code: answer.statusCode }),
+  };
+}

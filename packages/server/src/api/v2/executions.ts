@@ -1,0 +1,172 @@
+import { z } from 'zod';
+import type { ApiApp } from '#api/app';
+import { accountCallerOf } from '#api/caller';
+import type { ApiDeps } from '#api/deps';
+import { executionFilter, executionQuery } from '#api/v2/execution-filter';
+import {
+  executionDetailShape,
+  executionShape,
+  executionStatus,
+  shapeExecution,
+  shapeExecutionDetail,
+  statusOf,
+  type ShapeContext,
+} from '#api/v2/execution-shape';
+import { page, pageOf } from '#api/wire';
+import { eventIdsByName } from '#db/org-event-ids';
+import { AppError } from '#domain/errors';
+import type { Tenant } from '#domain/tenant';
+import { responseOf, type ExecutionHeader } from '#engine/index';
+
+const tags = ['Executions'];
+const base = '/api/v2/public/execution';
+const idPath = z.object({ execution_id: z.string() });
+
+/** The log of executions and what can be done with one: spec/api §4.9. */
+export function executionRoutes(app: ApiApp, deps: ApiDeps): void {
+  const { engine } = deps;
+
+  async function shapeContext(tenant: Tenant, headers: readonly ExecutionHeader[]): Promise<ShapeContext> {
+    const names = headers.flatMap(({ triggerEvent }) => (triggerEvent === null ? [] : [triggerEvent]));
+    return {
+      publicUrl: deps.config.publicUrl,
+      appName: (slug) => deps.connectors.get(slug)?.name ?? slug,
+      eventIds: await eventIdsByName(deps.db, tenant, names),
+    };
+  }
+
+  // The plural is what 1.0.x of Cobalt's Node SDK calls.
+  for (const url of [base, `${base}s`]) {
+    app.get(
+      url,
+      {
+        config: { auth: 'account' },
+        schema: {
+          tags,
+          summary: 'List executions, newest first',
+          operationId: url === base ? 'listExecutions' : 'listExecutionsOldPath',
+          querystring: executionQuery,
+          response: { 200: pageOf(executionShape) },
+        },
+      },
+      async (request) => {
+        const { tenant, linkedAccount } = accountCallerOf(request);
+        const { page: number, limit, sortAsc } = request.query;
+        const { executions, total } = await engine.list(
+          tenant,
+          { ...executionFilter(request.query), linkedAccountId: linkedAccount.id },
+          { offset: (number - 1) * limit, limit, isOldestFirst: sortAsc === 'true' },
+        );
+        const context = await shapeContext(tenant, executions);
+        const docs = executions.map((header) => shapeExecution(header, context));
+        return page(docs, total, { page: number, limit });
+      },
+    );
+  }
+
+  app.get(
+    `${base}/:execution_id`,
+    {
+      config: { auth: 'account' },
+      schema: {
+        tags,
+        summary: 'Read an execution with what its nodes did',
+        operationId: 'getExecutionById',
+        params: idPath,
+        response: { 200: executionDetailShape },
+      },
+    },
+    async (request) => {
+      const { tenant, linkedAccount } = accountCallerOf(request);
+      const detail = await engine.read(tenant, request.params.execution_id, linkedAccount.id);
+      return shapeExecutionDetail(detail, await shapeContext(tenant, [detail.header]));
+    },
+  );
+
+  app.get(
+    `${base}/:execution_id/nodes/:node_id/batches`,
+    {
+      config: { auth: 'account' },
+      schema: {
+        tags,
+        summary: 'List the batches of a node that runs once an item',
+        operationId: 'listExecutionNodeBatches',
+        params: idPath.extend({ node_id: z.string() }),
+        response: {
+          200: pageOf(z.object({ batch_index: z.int(), status: z.string(), output: z.unknown() })),
+        },
+      },
+    },
+    async (request) => {
+      const { tenant, linkedAccount } = accountCallerOf(request);
+      const { execution_id: executionId, node_id: nodeId } = request.params;
+      const { nodes } = await engine.read(tenant, executionId, linkedAccount.id);
+      if (!nodes.some((node) => node.nodeId === nodeId))
+        throw new AppError('execution_not_found', { id: executionId });
+      throw new AppError('node_without_batches', { node: nodeId });
+    },
+  );
+
+  app.post(
+    `${base}/:execution_id/stop`,
+    {
+      config: { auth: 'account' },
+      schema: {
+        tags,
+        summary: 'Stop an execution',
+        operationId: 'stopExecution',
+        params: idPath,
+        response: { 200: z.object({ message: z.string() }) },
+      },
+    },
+    async (request) => {
+      const { tenant, linkedAccount } = accountCallerOf(request);
+      const { execution_id: executionId } = request.params;
+      await engine.read(tenant, executionId, linkedAccount.id);
+      await engine.stop(tenant, executionId);
+      return { message: 'Stopping instance' };
+    },
+  );
+
+  app.post(
+    `${base}/:execution_id/rerun`,
+    {
+      config: { auth: 'account' },
+      schema: {
+        tags,
+        summary: 'Start a new execution from the payload of one that failed',
+        operationId: 'rerunExecution',
+        params: idPath,
+        response: {
+          200: z.object({ status: z.string(), id: z.string(), message: z.string(), instanceId: z.string() }),
+        },
+      },
+    },
+    async (request) => {
+      const { tenant, linkedAccount } = accountCallerOf(request);
+      const { execution_id: executionId } = request.params;
+      await engine.read(tenant, executionId, linkedAccount.id);
+      const { executionId: id } = await engine.rerun(tenant, executionId);
+      return { status: 'success', id, message: 'Execution queued', instanceId: id };
+    },
+  );
+
+  app.get(
+    '/api/v1/execution/:execution_id/response',
+    {
+      config: { auth: 'account' },
+      schema: {
+        tags,
+        summary: 'Read what an execution answered',
+        operationId: 'getExecutionResponse',
+        params: idPath,
+        response: { 200: z.object({ response: z.unknown(), status: executionStatus }) },
+      },
+    },
+    async (request) => {
+      const { tenant, linkedAccount } = accountCallerOf(request);
+      const detail = await engine.read(tenant, request.params.execution_id, linkedAccount.id);
+      return { response: responseOf(detail), status: statusOf(detail.header) };
+    },
+  );
+}
