@@ -33,22 +33,6 @@ export interface ApiConfig {
   readonly accountRateLimitPerMinute: number;
 }
 
-/** The part of the engine that takes events in. */
-export interface EventEngine {
-  acceptEvent(
-    tenant: Tenant,
-    input: {
-      event: string;
-      payload: unknown;
-      headers: Readonly<Record<string, string>> | undefined;
-      linkedAccount: { readonly id: string; readonly accountId: string };
-      configId: string;
-      slug: string | undefined;
-      instanceTag: string | undefined;
-    },
-  ): Promise<unknown>;
-}
-
 /** What the HTTP layer is built from. Each feature's part is named by that feature. */
 export interface ApiDeps {
   readonly config: ApiConfig;
@@ -63,5 +47,4 @@ export interface ApiDeps {
   readonly connectors: typeof connectors;
   /** Every node type that a workflow may hold; the engine's registry. */
   readonly nodeTypes: NodeTypes;
-  readonly engine?: EventEngine;
 }

@@ -6,9 +6,10 @@ import { systemClock } from '#domain/clock';
 import type { LinkedAccountRef } from '#domain/linked-account';
 import type { Tenant } from '#domain/tenant';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
+import { builtInNodes, createEngine, productServices, type Engine } from '#engine/index';
 import { createOrganization } from '#organizations/index';
 import { createOutbound } from '#outbound/index';
-import { builtInNodes } from '#engine/index';
+import { createSandbox } from '#sandbox/index';
 import { createVault } from '#vault/index';
 import type { ApiApp } from '#api/app';
 import type { ApiConfig, ApiDeps } from '#api/deps';
@@ -40,16 +41,22 @@ const testConfig: ApiConfig = {
   sessionTokenHours: 24,
   frameAncestors: [],
   trustProxy: [],
+  syncTimeoutMs: 10_000,
   rateLimitPerMinute: 0,
   accountRateLimitPerMinute: 0,
 };
 
 /** The whole HTTP server on a fresh real database; call `close` in `after`. `overrides` replaces dependencies. */
 export async function createTestApi(
-  overrides: Partial<Omit<ApiDeps, 'config'>> & { config?: Partial<ApiConfig> } = {},
+  overrides: Partial<Omit<ApiDeps, 'config' | 'engine'>> & {
+    config?: Partial<ApiConfig>;
+    engine?: Partial<Engine>;
+  } = {},
 ): Promise<TestApi> {
   const database = await createTestDatabase();
-  const deps: ApiDeps = {
+  const outbound = createOutbound({ allow: ['127.0.0.1', '::1'], clock: systemClock });
+  const sandbox = createSandbox({ processes: 1, outbound, log: pino({ level: 'error' }) });
+  const parts: Omit<ApiDeps, 'engine'> = {
     db: database.db,
     pool: database.pool,
     clock: systemClock,
@@ -60,10 +67,16 @@ export async function createTestApi(
       keys: [{ id: '00'.repeat(8), key: randomBytes(32) }],
       derivationKey: randomBytes(32),
     }),
-    outbound: createOutbound({ allow: ['127.0.0.1', '::1'], clock: systemClock }),
+    outbound,
     ...overrides,
     config: { ...testConfig, ...overrides.config },
   };
+  const engine = await createEngine(
+    { ...parts, services: productServices({ ...parts, sandbox }) },
+    { databaseUrl: database.url, concurrency: 50 },
+  );
+  engine.start();
+  const deps: ApiDeps = { ...parts, engine: { ...engine, ...overrides.engine } };
 
   async function addOrganization(name: string): Promise<TestOrganization> {
     const { orgId, keys } = await createOrganization(deps, { name });
@@ -94,6 +107,8 @@ export async function createTestApi(
     },
     async close() {
       await app.close();
+      await engine.drain(2_000);
+      await sandbox.close();
       await deps.outbound.close();
       await database.drop();
     },

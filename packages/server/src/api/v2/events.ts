@@ -225,7 +225,6 @@ async function fire(
   }
   const payload = body.payload ?? {};
   const event = await checkFiredEvent(deps, tenant, name, payload);
-  if (deps.engine === undefined) throw new AppError('internal', undefined);
   await deps.engine.acceptEvent(tenant, {
     event: event.name,
     payload,

@@ -43,7 +43,7 @@ const modes = { SYNC: 'sync', ASYNC: 'async' } as const;
  */
 export function executionFilter(query: Query): ExecutionFilter {
   return {
-    ...(choose('status', query.status, states) ?? {}),
+    ...choose('status', query.status, states),
     source: choose('execution_source', query.execution_source, sources),
     mode: choose('execution_type', query.execution_type, modes),
     workflowId: given(query.workflow_id),

@@ -7,8 +7,8 @@ const fired: {
   event: string;
   payload: unknown;
   configId: string;
-  slug: string | undefined;
-  headers: unknown;
+  slug?: string | undefined;
+  headers?: unknown;
 }[] = [];
 let api: TestApi;
 let other: TestOrganization;
@@ -17,7 +17,7 @@ before(async () => {
     engine: {
       acceptEvent: (_tenant, input) => {
         fired.push(input);
-        return Promise.resolve();
+        return Promise.resolve({ accepted: true, executions: 0, executionIds: [], isDuplicate: false });
       },
     },
   });

@@ -36,7 +36,7 @@ const settings = z
     path: z.string().optional(),
     query: texts,
     headers: texts,
-    body: z.unknown(),
+    body: z.unknown().optional(),
     body_type: z
       .string()
       .default('json')

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { nodeType, respond } from '#engine/nodes/node-type';
 
 const settings = z.object({
-  data: z.unknown(),
+  data: z.unknown().optional(),
   status_code: z.coerce.number().int().min(200).max(599).default(200),
 });
 
