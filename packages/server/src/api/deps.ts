@@ -4,7 +4,6 @@ import type { Pool } from 'pg';
 import type { Db } from '#db/schema';
 import type { Clock } from '#domain/clock';
 import type { Outbound } from '#outbound/index';
-import type { Tenant } from '#domain/tenant';
 import type { NodeTypes } from '#domain/workflow-checks';
 import type { Engine } from '#engine/index';
 import type { Vault } from '#vault/index';
