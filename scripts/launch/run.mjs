@@ -1,5 +1,10 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import path from 'node:path';
+import { checkout } from './paths.mjs';
+
+/** Node keeps what it compiled: a warm start loads in half the time. */
+const compileCache = path.join(checkout, 'node_modules/.cache/node-compile');
 
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
@@ -9,7 +14,8 @@ const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'];
  */
 export function handOver(command, args, options = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: 'inherit', ...options });
+    const env = { NODE_COMPILE_CACHE: compileCache, ...(options.env ?? process.env) };
+    const child = spawn(command, args, { stdio: 'inherit', ...options, env });
     const pass = (signal) => child.kill(signal);
     for (const signal of forwarded) process.on(signal, pass);
     const done = () => {
