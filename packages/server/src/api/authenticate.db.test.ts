@@ -51,6 +51,7 @@ test('the routes that anybody may call are exactly these', () => {
       'GET /assets/*',
       'GET /connect',
       'GET /connect/:token',
+      'GET /connect/apps/:slug',
       'GET /connect/assets/*',
       'GET /healthz',
       'GET /icons/:file',

@@ -46,7 +46,7 @@ export async function pageRoutes(
   app.get('/connect/assets/*', open, (request, reply) =>
     sendAsset(reply, path.join(dist, 'portal'), (request.params as { '*': string })['*']),
   );
-  for (const url of ['/connect', '/connect/:token']) {
+  for (const url of ['/connect', '/connect/:token', '/connect/apps/:slug']) {
     app.get(url, open, (_request, reply) => sendPage(reply, path.join(dist, 'portal'), portalPolicy));
   }
   app.get('/assets/*', open, (request, reply) =>

@@ -33,15 +33,11 @@ export function Field({ label, help, error, isRequired, requiredWord, isGroup, c
     'aria-invalid': error === undefined ? undefined : true,
     'aria-required': isRequired ? true : undefined,
   };
-  const name = (
-    <>
-      {label}
-      {isRequired && (
-        <span className="field-required" aria-hidden="true">
-          {requiredWord ?? '*'}
-        </span>
-      )}
-    </>
+  // Beside the label, not in it: `aria-required` says the same to those who hear.
+  const mark = isRequired && (
+    <span className="field-required" aria-hidden="true">
+      {requiredWord ?? '*'}
+    </span>
   );
   const body = (
     <>
@@ -64,16 +60,22 @@ export function Field({ label, help, error, isRequired, requiredWord, isGroup, c
   if (isGroup) {
     return (
       <fieldset className="field" data-invalid={error !== undefined || undefined}>
-        <legend className="field-label">{name}</legend>
+        <legend className="field-label">
+          {label}
+          {mark}
+        </legend>
         {body}
       </fieldset>
     );
   }
   return (
     <div className="field" data-invalid={error !== undefined || undefined}>
-      <label className="field-label" htmlFor={id} id={`${id}-label`}>
-        {name}
-      </label>
+      <div>
+        <label className="field-label" htmlFor={id} id={`${id}-label`}>
+          {label}
+        </label>
+        {mark}
+      </div>
       {body}
     </div>
   );

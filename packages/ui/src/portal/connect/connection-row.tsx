@@ -46,7 +46,9 @@ export function ConnectionRow({
                 {t(account.status === 'active' ? 'state_connected' : 'state_expired')}
               </h3>
               <p className="connection-who">
-                {identifier !== undefined && <span>{t('connected_as', { identifier })}</span>}
+                {identifier !== undefined && (
+                  <span>{account.status === 'active' ? t('connected_as', { identifier }) : identifier}</span>
+                )}
                 <span className="muted">{t(`via_${authType}`, { app: app.name })}</span>
                 {formatTime(account.connectedAt) !== '' && (
                   <time className="muted" dateTime={account.connectedAt}>

@@ -1,0 +1,393 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Browser, BrowserContext, Locator, Page } from '@playwright/test';
+import { signInAtAcme } from './acme.ts';
+import { openBrowser, watchForErrors } from './chromium.ts';
+import { type PortalServer, startPortalServer } from './portal-server.ts';
+
+const demoApiKey = 'acme_key_demo_ada';
+const seedColours = { color: '#000000', bgColor: '#00FF23', name: 'Jon Snow' };
+
+let server: PortalServer;
+let browser: Browser;
+
+before(async () => {
+  [server, browser] = await Promise.all([startPortalServer(), openBrowser()]);
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+interface Opened {
+  readonly context: BrowserContext;
+  readonly page: Page;
+  readonly errors: readonly string[];
+  readonly link: string;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A fresh browser profile on the list page of a fresh link. */
+async function openPortal(
+  options: {
+    properties?: Record<string, unknown>;
+    accountId?: string;
+    width?: number;
+    scheme?: 'light' | 'dark';
+    prepare?: (page: Page) => Promise<void>;
+  } = {},
+): Promise<Opened> {
+  const context = await browser.newContext({
+    viewport: { width: options.width ?? 1280, height: 800 },
+    colorScheme: options.scheme ?? 'light',
+    reducedMotion: 'reduce',
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
+  const errors = watchForErrors(page);
+  await options.prepare?.(page);
+  const link = await server.newLink(options);
+  await page.goto(link);
+  await page.getByRole('heading', { name: 'Manage your integrations' }).waitFor();
+  return { context, page, errors, link, [Symbol.asyncDispose]: () => context.close() };
+}
+
+async function openApp(page: Page, name: string): Promise<void> {
+  await page.getByRole('link', { name: new RegExp(name) }).click();
+  await page.getByRole('heading', { level: 1, name }).waitFor();
+}
+
+const connectByOAuth = (page: Page) => page.getByRole('button', { name: /^Connect.*Sign in/ });
+const connectByKey = (page: Page) => page.getByRole('button', { name: /^Connect.*API key/ });
+
+async function connectAcmeByKey(page: Page): Promise<void> {
+  await openApp(page, 'Acme CRM');
+  await connectByKey(page).click();
+  await page.getByLabel('API key', { exact: true }).fill(demoApiKey);
+  await page.getByRole('button', { name: 'Connect', exact: true }).click();
+  await page.getByText('Connected as ada@analytical.example').waitFor();
+}
+
+async function expectAccessible(page: Page, what: string): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const told = violations.map(
+    (v) => `${v.id}: ${v.nodes.map((n) => `${n.target.join(' ')} ${n.failureSummary}`).join('\n')}`,
+  );
+  assert.deepEqual(told, [], what);
+}
+
+describe('opening the link', () => {
+  test('shows the enabled apps, whose page it is and for whom, and nothing of the token stays in the address', async () => {
+    await using portal = await openPortal({ properties: seedColours });
+    const { page, link, errors } = portal;
+    await page.getByText('Winterfell Cloud', { exact: true }).waitFor();
+    await page.getByText('Signed in as Jon Snow').waitFor();
+    const names = await page.getByRole('list', { name: 'Integrations' }).getByRole('link').allInnerTexts();
+    assert.deepEqual(
+      names.map((text) => text.split('\n')[0]),
+      ['Acme CRM', 'Gong'],
+    );
+    const token = new URL(link).pathname.split('/').at(-1)!;
+    assert.equal(new URL(page.url()).pathname, '/connect/');
+    const kept = await page.evaluate<string>(
+      'JSON.stringify([{ ...sessionStorage }, { ...localStorage }, document.cookie])',
+    );
+    assert.ok(!kept.includes(token), 'the token is kept nowhere a script can read');
+    assert.equal(
+      await page.getByRole('link', { name: 'Back to Winterfell Cloud' }).getAttribute('href'),
+      'https://winterfell.example/settings',
+    );
+    assert.deepEqual(errors, []);
+  });
+
+  test('a reload, on the list and on an app, opens the same session again', async () => {
+    await using portal = await openPortal();
+    const { page } = portal;
+    await page.reload();
+    await page.getByRole('link', { name: /Gong/ }).waitFor();
+    await openApp(page, 'Gong');
+    await page.reload();
+    await page.getByRole('heading', { level: 1, name: 'Gong' }).waitFor();
+  });
+
+  test('another browser, an unknown token and a page without a link explain themselves', async () => {
+    await using portal = await openPortal();
+    const other = await browser.newContext();
+    const page = await other.newPage();
+    for (const address of [
+      portal.link,
+      `${server.url}/connect/${'x'.repeat(43)}`,
+      `${server.url}/connect/apps/gong`,
+    ]) {
+      await page.goto(address);
+      await page.getByRole('heading', { name: 'This link has expired' }).waitFor();
+      await page.getByText('open it again').waitFor();
+    }
+    await other.close();
+  });
+
+  test('a session revoked while the page is open ends on the explanation', async () => {
+    await using portal = await openPortal();
+    const { page } = portal;
+    await server.api.database.db.updateTable('session_token').set({ revoked_at: new Date() }).execute();
+    await page.getByRole('link', { name: /Gong/ }).click();
+    await page.getByRole('heading', { name: 'This link has expired' }).waitFor();
+    await page.getByText('Go back to Winterfell Cloud').waitFor();
+  });
+
+  test('search and category narrow the list, and can be cleared', async () => {
+    await using portal = await openPortal();
+    const { page } = portal;
+    const search = page.getByRole('searchbox', { name: 'Search integrations' });
+    await search.fill('acme');
+    assert.equal(await page.getByRole('link', { name: /Gong/ }).count(), 0);
+    await search.fill('nothing like it');
+    await page.getByRole('button', { name: 'Clear search and filter' }).click();
+    await page.getByLabel('Category').selectOption('Sales');
+    await page.getByRole('link', { name: /Gong/ }).waitFor();
+    assert.equal(await page.getByRole('link', { name: /Acme/ }).count(), 0);
+  });
+
+  test('an app that is not enabled is told to be not available', async () => {
+    await using portal = await openPortal();
+    await portal.page.goto(`${server.url}/connect/apps/no-such-app`);
+    await portal.page.getByRole('heading', { name: 'This integration is not available' }).waitFor();
+    await portal.page.getByRole('link', { name: 'All integrations' }).click();
+    await portal.page.getByRole('link', { name: /Gong/ }).waitFor();
+  });
+
+  test('a server that does not answer is told with a way to try again', async () => {
+    await using portal = await openPortal();
+    const { page } = portal;
+    await page.route('**/f-sdk/application', (route) => route.abort());
+    await page.reload();
+    await page.getByRole('heading', { name: 'This page could not be loaded' }).waitFor();
+    await page.unroute('**/f-sdk/application');
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('link', { name: /Gong/ }).waitFor();
+  });
+});
+
+describe('connecting by OAuth', () => {
+  test('with the keyboard alone: the window opens, closes itself, and the page says connected as whom', async () => {
+    await using portal = await openPortal();
+    const { page, context, errors } = portal;
+    await tabTo(page, page.getByRole('link', { name: /Acme CRM/ }));
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 1, name: 'Acme CRM' }).waitFor();
+    assert.equal(await page.evaluate('document.activeElement.tagName'), 'H1');
+    await tabTo(page, connectByOAuth(page));
+    const [popup] = await Promise.all([context.waitForEvent('page'), page.keyboard.press('Enter')]);
+    await page.getByText('Waiting for Acme CRM').waitFor();
+    assert.equal(await popup.evaluate('window.opener'), null, 'the provider cannot steer the portal');
+    const closed = popup.waitForEvent('close');
+    await signInAtAcme(popup);
+    await closed;
+    await page.getByText('Connected as ada@analytical.example').waitFor();
+    await page.getByRole('button', { name: 'Reconnect Acme CRM' }).waitFor();
+    await page.getByRole('link', { name: 'All integrations' }).click();
+    await page.getByRole('link', { name: /Acme CRM.*Connected/s }).waitFor();
+    assert.deepEqual(
+      errors.filter((text) => !text.includes('404')),
+      [],
+    );
+  });
+
+  test('a consent that is denied is told in plain words, and can be tried again', async () => {
+    await using portal = await openPortal();
+    const { page, context } = portal;
+    await openApp(page, 'Acme CRM');
+    const [popup] = await Promise.all([context.waitForEvent('page'), connectByOAuth(page).click()]);
+    await signInAtAcme(popup, 'Deny');
+    await page.getByText('permission was not given').waitFor();
+    await popup.close();
+    const [second] = await Promise.all([context.waitForEvent('page'), connectByOAuth(page).click()]);
+    await second.getByRole('button', { name: 'Allow' }).click();
+    await page.getByText('Connected as ada@analytical.example').waitFor();
+  });
+
+  test('a window closed midway gives the button back at once', async () => {
+    await using portal = await openPortal();
+    const { page, context } = portal;
+    await openApp(page, 'Acme CRM');
+    const [popup] = await Promise.all([context.waitForEvent('page'), connectByOAuth(page).click()]);
+    await page.locator('button[data-busy]').waitFor();
+    await popup.close();
+    await page.locator('button[data-busy]').waitFor({ state: 'detached', timeout: 3_000 });
+    const [again] = await Promise.all([context.waitForEvent('page'), connectByOAuth(page).click()]);
+    await again.getByLabel('Email').waitFor();
+  });
+
+  const blockWindows = async (page: Page) => {
+    await page.addInitScript({ content: 'window.open = () => null;' });
+  };
+
+  test('with windows blocked, a link continues in the same tab and comes back connected', async () => {
+    await using portal = await openPortal({ prepare: blockWindows });
+    const { page } = portal;
+    await openApp(page, 'Acme CRM');
+    await connectByOAuth(page).click();
+    await page.getByRole('link', { name: 'Continue to Acme CRM' }).click();
+    await signInAtAcme(page);
+    await page.waitForURL('**/connect/apps/acme-crm');
+    await page.getByText('Connected as ada@analytical.example').waitFor();
+  });
+
+  test('with windows blocked, a denied consent leads back to the page that tells it', async () => {
+    await using portal = await openPortal({ prepare: blockWindows });
+    const { page } = portal;
+    await openApp(page, 'Acme CRM');
+    await connectByOAuth(page).click();
+    await page.getByRole('link', { name: 'Continue to Acme CRM' }).click();
+    await signInAtAcme(page, 'Deny');
+    await page.getByRole('link', { name: 'Back' }).click();
+    await page.getByText('permission was not given').waitFor();
+    assert.ok(await connectByOAuth(page).isEnabled());
+  });
+});
+
+describe('connecting by key', () => {
+  test('an empty form names its field, a wrong key shows what the provider said, the right one connects', async () => {
+    await using portal = await openPortal();
+    const { page } = portal;
+    await openApp(page, 'Acme CRM');
+    await connectByKey(page).click();
+    const key = page.getByLabel('API key', { exact: true });
+    const submit = page.getByRole('button', { name: 'Connect', exact: true });
+    await submit.click();
+    await page.getByText('Fill in this field.').waitFor();
+    await page.waitForFunction(`document.activeElement.getAttribute('aria-invalid') === 'true'`);
+    await key.fill('wrong');
+    await submit.click();
+    await page.getByText(/Failed to verify credentials/).waitFor();
+    assert.equal(await key.inputValue(), 'wrong', 'what was typed is kept');
+    await key.fill(demoApiKey);
+    assert.equal(await key.getAttribute('type'), 'password');
+    await page.getByRole('button', { name: 'Show API key' }).click();
+    assert.equal(await key.getAttribute('type'), 'text');
+    await submit.click();
+    await page.getByText('Connected as ada@analytical.example').waitFor();
+  });
+
+  test('a disconnect names what is lost, can be refused with Esc, and takes the connection away', async () => {
+    await using portal = await openPortal();
+    const { page } = portal;
+    await connectAcmeByKey(page);
+    const disconnect = page.getByRole('button', { name: 'Disconnect Acme CRM' });
+    await disconnect.click();
+    const dialog = page.getByRole('dialog', { name: 'Disconnect Acme CRM?' });
+    await dialog.getByText('the access to ada@analytical.example').waitFor();
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'hidden' });
+    assert.ok(await isFocused(disconnect), 'the focus is given back');
+    await disconnect.click();
+    await dialog.getByRole('button', { name: 'Disconnect' }).click();
+    await page.getByText('Not connected').waitFor();
+    await connectByKey(page).waitFor();
+  });
+
+  test('a connection that has expired says so, and a new key repairs it', async () => {
+    await using portal = await openPortal({
+      accountId: (await server.api.addLinkedAccount('expired-one')).accountId,
+    });
+    const { page } = portal;
+    await connectAcmeByKey(page);
+    const { db } = server.api.database;
+    const account = await db
+      .selectFrom('linked_account')
+      .select('id')
+      .where('account_id', '=', 'expired-one')
+      .executeTakeFirstOrThrow();
+    await db
+      .updateTable('connection')
+      .set({ status: 'expired' })
+      .where('linked_account_id', '=', account.id)
+      .execute();
+    await page.reload();
+    await page.getByText('The connection has expired').waitFor();
+    await page.getByRole('button', { name: 'Reconnect Acme CRM' }).click();
+    await page.getByLabel('API key', { exact: true }).fill(demoApiKey);
+    await page.getByRole('button', { name: 'Connect', exact: true }).click();
+    await page.getByText('Connected as ada@analytical.example').waitFor();
+    assert.equal(await page.getByText('The connection has expired').count(), 0);
+  });
+});
+
+describe('everybody can use it', () => {
+  const brands = [
+    {},
+    seedColours,
+    { color: '#ffffff', bgColor: '#ffffff' },
+    { color: '#ffff00', bgColor: '#ffffff' },
+    { color: '#000000', bgColor: '#000000' },
+    { color: '#ffffff', bgColor: '#7a1fa2' },
+    { color: 'red; } body { display: none', bgColor: 'url(https://evil.example)' },
+  ];
+  for (const scheme of ['light', 'dark'] as const) {
+    for (const width of [360, 768, 1280]) {
+      test(`list, app, form and dialog pass axe and never scroll sideways: ${scheme}, ${width} px`, async () => {
+        await using portal = await openPortal({ scheme, width, properties: seedColours });
+        const { page } = portal;
+        await expectAccessible(page, 'list');
+        await openApp(page, 'Acme CRM');
+        await connectByKey(page).click();
+        await page.getByRole('button', { name: 'Connect', exact: true }).click();
+        await expectAccessible(page, 'key form with an error');
+        await page.getByLabel('API key', { exact: true }).fill(demoApiKey);
+        await page.getByRole('button', { name: 'Connect', exact: true }).click();
+        await page.getByText('Connected as').waitFor();
+        await expectAccessible(page, 'connected');
+        assert.ok(
+          await page.evaluate('document.documentElement.scrollWidth <= innerWidth'),
+          'no sideways scroll',
+        );
+        await page.getByRole('button', { name: 'Disconnect Acme CRM' }).click();
+        await page.getByRole('dialog').waitFor();
+        await expectAccessible(page, 'dialog');
+      });
+    }
+    for (const properties of brands) {
+      test(`every text is legible in ${scheme} with ${JSON.stringify(properties)}`, async () => {
+        await using portal = await openPortal({ scheme, properties });
+        const { page } = portal;
+        await expectAccessible(page, 'list');
+        await openApp(page, 'Acme CRM');
+        await connectByOAuth(page).hover();
+        await expectAccessible(page, 'app');
+      });
+    }
+  }
+});
+
+test('the portal needs at most 100 KB (gzip) before its first paint', async () => {
+  const dist = path.resolve(import.meta.dirname, '../../packages/ui/dist/portal');
+  const page = await readFile(path.join(dist, 'index.html'), 'utf8');
+  const files = [...page.matchAll(/(?:src|href)="\/connect\/(assets\/[^"]+\.(?:js|css))"/g)].map(
+    ([, file]) => file!,
+  );
+  assert.ok(files.length >= 2, 'the page names its script and its style sheet');
+  assert.ok((await readdir(path.join(dist, 'assets'))).length > 0);
+  const sizes = await Promise.all(
+    files.map(async (file) => gzipSync(await readFile(path.join(dist, file))).length),
+  );
+  const total = gzipSync(page).length + sizes.reduce((sum, size) => sum + size, 0);
+  assert.ok(total <= 100 * 1024, `${total} bytes`);
+});
+
+const isFocused = (target: Locator) => target.evaluate((element) => element.matches(':focus'));
+
+/** Presses Tab until the element has the focus: that it can be reached, and is seen to be, is the point. */
+async function tabTo(page: Page, target: Locator): Promise<void> {
+  for (let presses = 0; presses < 40; presses++) {
+    await page.keyboard.press('Tab');
+    if (!(await isFocused(target))) continue;
+    const outline = await page.evaluate('getComputedStyle(document.activeElement).outlineStyle');
+    assert.notEqual(outline, 'none', 'the focus is visible');
+    return;
+  }
+  assert.fail('the element is not in the tab order');
+}
