@@ -23,7 +23,7 @@ export {
   saveAppSettings,
 } from '#connections/apps';
 export { connectWithKeys } from '#connections/connect-with-keys';
-export type { ConnectionConfig, ConnectionDeps, ConnectorCatalogue } from '#connections/deps';
+export type { ConnectionDeps, ConnectorCatalogue } from '#connections/deps';
 export { disconnect } from '#connections/disconnect';
 export {
   type ActionCall,
