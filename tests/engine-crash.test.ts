@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { crashPoints } from '../packages/server/src/engine/crash-points.ts';
+import { type CrashBench, type EndedExecution, openCrashBench } from './engine/crash-bench.ts';
+
+/** What holds whatever was killed where. */
+function assertPromises(bench: CrashBench, executions: readonly EndedExecution[]): void {
+  for (const { id, workflow_id, state, error_text, outcomes } of executions) {
+    const counts = ['2', '3', '4'].map((node) => bench.effects.get(`${id}:${node}:0`) ?? 0);
+    for (const [node, count] of Object.entries(outcomes)) {
+      assert.equal(count, 1, `node ${node} of ${id} has ${count} outcomes`);
+    }
+    if (workflow_id === 'once') {
+      assert.ok(
+        counts.every((count) => count <= 1),
+        `an effect of ${id} that must happen once happened ${counts.join(', ')} times`,
+      );
+      if (state === 'errored') assert.match(error_text ?? '', /nobody knows whether the call arrived/);
+      else assert.equal(state, 'completed');
+    } else {
+      assert.equal(state, 'completed');
+      assert.ok(
+        counts.every((count) => count === 1 || count === 2),
+        `the effects of ${id} happened ${counts.join(', ')} times`,
+      );
+      // Only the step in flight may repeat: everything before it was in the journal.
+      assert.ok(
+        counts.filter((count) => count === 2).length <= 1,
+        `more than one step of ${id} was repeated`,
+      );
+    }
+    if (state === 'completed') assert.deepEqual(Object.keys(outcomes).sort(), ['1', '2', '3', '4', '5']);
+  }
+}
+
+const ofBoth = (each: number): string[] => [
+  ...Array.from({ length: each }, () => 'repeatable'),
+  ...Array.from({ length: each }, () => 'once'),
+];
+
+describe(
+  'a process killed at a named point loses nothing and repeats no finished step',
+  { concurrency: 3 },
+  () => {
+    for (const point of crashPoints.filter((name) => !name.startsWith('takeover.'))) {
+      test(`killed at ${point}`, async () => {
+        await using bench = await openCrashBench();
+        const victim = bench.startWorker({ crashAt: point, start: ofBoth(5) });
+        assert.equal(await victim.exited, 'SIGKILL');
+        const survivor = bench.startWorker();
+        await survivor.ready;
+        const executions = await bench.allEnded(20_000);
+        // A start that was not committed was not promised: only what the dead process had written may be there.
+      if (point === 'start.before-commit') assert.equal(executions.length, 0);
+      else if (point === 'start.after-commit') assert.ok(executions.length >= 1);
+      else assert.equal(executions.length, 10);
+        assertPromises(bench, executions);
+      });
+    }
+
+    for (const point of crashPoints.filter((name) => name.startsWith('takeover.'))) {
+      test(`the rescuer killed at ${point}`, async () => {
+        await using bench = await openCrashBench();
+        const victim = bench.startWorker({ crashAt: 'attempt.after-start-commit', start: ofBoth(5) });
+        assert.equal(await victim.exited, 'SIGKILL');
+        const rescuer = bench.startWorker({ crashAt: point });
+        assert.equal(await rescuer.exited, 'SIGKILL');
+        bench.startWorker();
+        const executions = await bench.allEnded(30_000);
+        assert.equal(executions.length, 10);
+        assertPromises(bench, executions);
+      });
+    }
+  },
+);
+
+test('a frozen worker that wakes after its runs were taken writes nothing, and works again under a new id', async () => {
+  await using bench = await openCrashBench();
+  bench.sinkDelayMs = 500;
+  const frozen = bench.startWorker({ start: ofBoth(20) });
+  await frozen.ready;
+  await until(async () => (await running(bench)) === 40);
+  frozen.kill('SIGSTOP');
+  const survivor = bench.startWorker();
+  await survivor.ready;
+  const executions = await bench.allEnded(20_000);
+  frozen.kill('SIGCONT');
+  await until(async () => (await liveWorkers(bench)) === 2);
+  assertPromises(bench, executions);
+  assert.deepEqual(await bench.allEnded(1_000), executions);
+});
+
+test('kill -9 of one of two workers among 1,000 running executions: each ends once, taken over in under 10 s', async () => {
+  await using bench = await openCrashBench();
+  bench.sinkDelayMs = 1_500;
+  const victim = bench.startWorker({ start: ofBoth(500), concurrency: 500 });
+  await victim.ready;
+  bench.startWorker({ concurrency: 1_000 });
+  await until(async () => (await running(bench)) >= 1_000);
+  const [biggest] = await owners(bench);
+  assert.ok(biggest !== undefined && biggest.runs >= 100, 'the victim runs too little to prove anything');
+  victim.kill();
+  assert.equal(await victim.exited, 'SIGKILL');
+  const killedAt = Date.now();
+  await until(async () => (await owners(bench)).length <= 1);
+  const takeoverMs = Date.now() - killedAt;
+  const executions = await bench.allEnded(60_000);
+  assert.ok(takeoverMs < 10_000, `taken over after ${takeoverMs} ms`);
+  assert.equal(executions.length, 1_000);
+  assertPromises(bench, executions);
+});
+
+async function running(bench: CrashBench): Promise<number> {
+  return (await owners(bench)).reduce((sum, { runs }) => sum + runs, 0);
+}
+
+async function owners(bench: CrashBench): Promise<{ owner: string; runs: number }[]> {
+  const { rows } = await bench.database.pool.query<{ owner: string; runs: number }>(
+    `select owner, count(*)::int as runs from execution where owner is not null group by owner order by runs desc`,
+  );
+  return rows;
+}
+
+async function liveWorkers(bench: CrashBench): Promise<number> {
+  const { rows } = await bench.database.pool.query<{ count: number }>(
+    'select count(*)::int as count from worker where is_alive',
+  );
+  return rows[0]?.count ?? 0;
+}
+
+async function until(condition: () => Promise<boolean>, timeoutMs = 30_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error('It did not come true in time.');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
