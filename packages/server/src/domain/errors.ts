@@ -334,6 +334,12 @@ export const errorCatalogue = {
     'never',
     (d) => `Config with config id ${d.configId} not found`,
   ),
+  slug_missing: spec<undefined>(
+    400,
+    'MISSING_REQUIRED_FIELD',
+    'never',
+    () => 'Missing Slug: send the slug of the app as the header "slug", or as "slug" in the body.',
+  ),
   config_field_not_found: spec<{ fieldId: string }>(
     400,
     'VALIDATION_ERROR',

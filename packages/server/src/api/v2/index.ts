@@ -3,6 +3,7 @@ import type { ApiDeps } from '#api/deps';
 import { actionRoutes } from '#api/v2/actions';
 import { applicationRoutes } from '#api/v2/applications';
 import { authorizationRoutes } from '#api/v2/authorization';
+import { configRoutes } from '#api/v2/configs';
 import { eventRoutes } from '#api/v2/events';
 import { executeRoutes } from '#api/v2/execute';
 import { executionRoutes } from '#api/v2/executions';
@@ -15,6 +16,7 @@ export function wireRoutes(app: ApiApp, deps: ApiDeps): void {
   actionRoutes(app, deps);
   applicationRoutes(app, deps);
   authorizationRoutes(app, deps);
+  configRoutes(app, deps);
   eventRoutes(app, deps);
   executeRoutes(app, deps);
   executionRoutes(app, deps);

@@ -1,0 +1,22 @@
+export {
+  type ConfigCall,
+  type ConfigChange,
+  configsOf,
+  deleteConfig,
+  type FieldCall,
+  getConfig,
+  getConfigField,
+  openConfig,
+  saveConfig,
+  setConfigField,
+  switchWorkflow,
+} from '#configs/configs';
+export type { ConfigFieldView, ConfigView } from '#configs/config-view';
+export { readDefinition } from '#configs/field-definition';
+export {
+  allFields,
+  changeField,
+  createField,
+  deleteField,
+  type FieldInput,
+} from '#configs/field-definitions';
