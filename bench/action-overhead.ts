@@ -16,7 +16,7 @@ export async function actionOverhead(): Promise<readonly Figure[]> {
       'PUT',
       '/api/v2/public/linked-account/integration/save-key-credentials/acme-crm',
       account,
-      { api_key: acmeKey },
+      { apiKey: acmeKey },
     );
     const direct = async () => {
       await provider.send('GET', '/api/v1/users', { 'x-acme-key': acmeKey });
