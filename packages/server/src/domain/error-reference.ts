@@ -29,7 +29,7 @@ function placeholder(name: string): unknown {
 export function errorReference(): string {
   const rows = Object.entries(errorCatalogue).map(([code, { status, wire, retry, message }]) => {
     // A message may be nothing but a detail, which is a placeholder here and no text yet.
-    const text = `${(message as (details: unknown) => string)(placeholders)}`
+    const text = String((message as (details: unknown) => unknown)(placeholders))
       .replaceAll('NaN', '‹…›')
       .replaceAll('|', '\\|')
       .replaceAll('\n', ' ');
