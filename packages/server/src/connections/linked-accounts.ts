@@ -1,3 +1,5 @@
+import type { ConnectionDeps } from '#connections/deps';
+import { disconnect } from '#connections/disconnect';
 import {
   deleteLinkedAccountRow,
   findLinkedAccount,
@@ -7,6 +9,7 @@ import {
   type LinkedAccountValues,
   type StoredLinkedAccount,
 } from '#db/linked-account';
+import { summarizeConnections } from '#db/connection-summary';
 import { findOrganization } from '#db/organization';
 import type { Db, UserDefinedField } from '#db/schema';
 import type { Clock } from '#domain/clock';
@@ -89,15 +92,16 @@ export async function getLinkedAccount(
 }
 
 /**
- * Deletes an account with its connections, configs and session tokens.
+ * Deletes an account with its connections, configs and session tokens. Each app is disconnected first, so that
+ * its provider forgets the tokens too.
  *
  * @throws linked_account_not_found; wrong_state for the organisation's designated test user in `test`
  */
 export async function deleteLinkedAccount(
-  deps: Pick<LinkedAccountDeps, 'db'>,
+  deps: ConnectionDeps,
   tenant: Tenant,
   accountId: string,
-): Promise<void> {
+): Promise<StoredLinkedAccount> {
   const account = await getLinkedAccount(deps, tenant, accountId);
   if (tenant.environment === 'test') {
     const organization = await findOrganization(deps.db, tenant.orgId);
@@ -107,7 +111,12 @@ export async function deleteLinkedAccount(
       });
     }
   }
+  const linkedAccount = { id: account.id, accountId, name: account.name };
+  const connections = await summarizeConnections(deps.db, tenant, [account.id]);
+  const slugs = new Set(connections.map((connection) => connection.app_slug));
+  await Promise.all([...slugs].map((slug) => disconnect(deps, { tenant, linkedAccount, slug })));
   if (!(await deleteLinkedAccountRow(deps.db, tenant, account.id))) throw notFound(tenant, accountId);
+  return account;
 }
 
 /** Sets one credential of the customer for the SaaS company's own API. @returns whether it is new */

@@ -41,6 +41,18 @@ export async function countQueued(
   return rows[0]?.count ?? 0;
 }
 
+/** The executions of an account that have not ended. */
+export async function listUnfinishedExecutions(
+  db: Db,
+  tenant: Tenant,
+  linkedAccountId: string,
+): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select id from execution where org_id = ${tenant.orgId} and environment = ${tenant.environment}
+      and linked_account_id = ${linkedAccountId} and state in ('queued', 'running', 'waiting')`.execute(db);
+  return rows.map(({ id }) => id);
+}
+
 /** Makes the weekly partitions of the coming weeks and drops those older than `retentionDays`. */
 export async function keepPartitions(pool: Pool, now: Date, retentionDays: number): Promise<void> {
   await pool.query('select inlay_make_partitions($1, 5)', [now]);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { consoleOf } from '#api/admin/guard';
 import type { ApiApp } from '#api/app';
+import { deleteAccountAndStop } from '#api/delete-linked-account';
 import type { ApiDeps } from '#api/deps';
 import { page, pageOf, pageQuery } from '#api/wire';
 import { bodyAccountId, linkedAccountBody, linkedAccountInput } from '#api/v2/linked-account-body';
@@ -8,7 +9,6 @@ import { linkedAccountShape, shapeLinkedAccount, shapeWithIntegrations } from '#
 import {
   createConnectLink,
   createLinkedAccount,
-  deleteLinkedAccount,
   getLinkedAccount,
   issueSessionToken,
 } from '#connections/index';
@@ -88,7 +88,7 @@ export function adminLinkedAccountRoutes(app: ApiApp, deps: ApiDeps): void {
       },
     },
     async (request) => {
-      await deleteLinkedAccount(deps, consoleOf(request).tenant, request.params.account_id);
+      await deleteAccountAndStop(deps, consoleOf(request).tenant, request.params.account_id);
       return { ok: true as const };
     },
   );

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createTestApi, type TestApi, type TestOrganization } from '#api/testing';
+import { changeOrganization } from '#organizations/index';
 
 let api: TestApi;
 let other: TestOrganization;
@@ -229,4 +230,14 @@ test('a deleted account takes its session tokens with it', async () => {
   const answer = await call('GET', '/api/v2/public/session/active-linked-account', undefined, session);
   assert.equal(answer.statusCode, 401);
   assert.equal(answer.json().error_code, 'INVALID_TOKEN');
+});
+
+test('the designated test user is not deleted', async () => {
+  const organization = await api.addOrganization('With test user');
+  const headers = { 'x-api-key': organization.keys.test };
+  await call('POST', path, { linked_account_id: 'tester' }, headers);
+  await changeOrganization(api.deps, organization.orgId, { settings: { test_linked_account_id: 'tester' } });
+  const answer = await call('DELETE', `${path}/tester`, undefined, headers);
+  assert.equal(answer.statusCode, 400);
+  assert.match(answer.json().message, /test user/);
 });

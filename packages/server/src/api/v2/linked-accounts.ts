@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ApiApp } from '#api/app';
 import { accountCallerOf, callerOf } from '#api/caller';
 import { headerOrQuery } from '#api/context';
+import { deleteAccountAndStop } from '#api/delete-linked-account';
 import type { ApiDeps } from '#api/deps';
 import { page, pageOf, pageQuery } from '#api/wire';
 import {
@@ -13,7 +14,6 @@ import {
 import { linkedAccountShape, shapeLinkedAccount, shapeWithIntegrations } from '#api/v2/linked-account-shape';
 import {
   createLinkedAccount,
-  deleteLinkedAccount,
   getLinkedAccount,
   removeOrgCredential,
   setOrgCredential,
@@ -137,7 +137,7 @@ export function linkedAccountRoutes(app: ApiApp, deps: ApiDeps): void {
       },
     },
     async (request) => {
-      await deleteLinkedAccount(deps, callerOf(request).tenant, request.params.linked_account_id);
+      await deleteAccountAndStop(deps, callerOf(request).tenant, request.params.linked_account_id);
       return { message: 'User deleted successfully' };
     },
   );
