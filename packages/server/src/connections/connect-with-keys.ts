@@ -25,7 +25,7 @@ export async function connectWithKeys(
     readonly slug: string;
     readonly fields: Readonly<Record<string, unknown>>;
   },
-): Promise<void> {
+): Promise<{ isNew: boolean }> {
   const { tenant, linkedAccount, slug } = input;
   const { connector, setting } = await enabledConnector(deps, tenant, slug);
   const { keybased } = connector.auth;
@@ -60,7 +60,7 @@ export async function connectWithKeys(
       placementOf(connector, credential, place),
     );
     const checked = await checkConnection(connector, http, place);
-    await storeConnection(deps, {
+    return await storeConnection(deps, {
       tenant,
       linkedAccountId: linkedAccount.id,
       slug,
@@ -77,7 +77,8 @@ export async function connectWithKeys(
   }
 }
 
-function refused(error: ProviderError, app: string): AppError {
+/** A refusal of what was to be verified as an error of ours: a definite no, or a provider that cannot say now. */
+export function refused(error: ProviderError, app: string): AppError {
   const isDefinite = error.status < 500 && error.status !== 429;
   return isDefinite
     ? new AppError('credential_rejected', { app, reason: `HTTP ${error.status}` }, { cause: error })

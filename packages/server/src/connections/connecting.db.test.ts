@@ -3,10 +3,13 @@ import { after, before, test } from 'node:test';
 import { acmeAccount, acmeKey, connectedByOAuth, consent, runningAcme } from '#connections/acme-fixture';
 import { findApp } from '#connections/apps';
 import { connectWithKeys } from '#connections/connect-with-keys';
+import { openCredential } from '#connections/credential';
 import { disconnect } from '#connections/disconnect';
 import { executeAction } from '#connections/execute-action';
+import { importOAuthCredential } from '#connections/import-credential';
 import { finishOAuth, startOAuth } from '#connections/oauth-flow';
-import { movableClock, testConnectionDeps } from '#connections/testing';
+import { movableClock, testAccount, testConnectionDeps } from '#connections/testing';
+import { listConnections } from '#db/connection';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
 import { AppError } from '#domain/errors';
 import { newId } from '#domain/ids';
@@ -293,4 +296,36 @@ test('a disabled app is hidden and not called, and comes back with its connectio
   await assert.rejects(findApp(deps, tenant, linkedAccount.id, slug), refuses('app_not_found'));
   await enable(true);
   assert.equal((await findApp(deps, tenant, linkedAccount.id, slug)).isConnected, true);
+});
+
+test('imported tokens are renewed by the client that obtained them', async (t) => {
+  const crm = await runningAcme(t);
+  const clock = movableClock();
+  const deps = testConnectionDeps(t, database, { clock });
+  const origin = await connectedByOAuth(deps, crm);
+  const [row] = await listConnections(deps.db, origin.tenant, origin.linkedAccount.id);
+  assert.ok(row !== undefined);
+  const credential = openCredential(deps.vault, row);
+  assert.ok(credential.kind === 'oauth2');
+
+  const target = await testAccount(deps, { slug: 'acme-crm', variables: { acme_base_url: crm.url } });
+  const fields = {
+    access_token: credential.accessToken,
+    refresh_token: credential.refreshToken ?? '',
+    expires_at: clock.now().toISOString(),
+    client_id: 'inlay-test',
+    client_secret: 'inlay-test-secret',
+  };
+  assert.deepEqual(await importOAuthCredential(deps, { ...target, slug: 'acme-crm', fields }), {
+    isNew: true,
+  });
+  const result = await executeAction(deps, {
+    tenant: target.tenant,
+    linkedAccountId: target.linkedAccount.id,
+    slug: 'acme-crm',
+    actionId: 'httprequest',
+    input: { path: '/users/me' },
+  });
+  assert.equal(result.status, 200);
+  assert.deepEqual(crm.control.stats().tokenRequests['refresh_token'], { succeeded: 1, failed: 0 });
 });

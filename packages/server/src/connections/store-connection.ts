@@ -33,10 +33,10 @@ export interface ProvenCredential {
 export async function storeConnection(
   deps: Pick<ConnectionDeps, 'db' | 'vault' | 'clock' | 'onConnected'>,
   proven: ProvenCredential,
-): Promise<void> {
+): Promise<{ isNew: boolean }> {
   const { tenant, linkedAccountId, slug } = proven;
   const authType = proven.credential.kind;
-  await deps.db.transaction().execute(async (transaction) => {
+  return deps.db.transaction().execute(async (transaction) => {
     await lockConnectionKey(transaction, tenant, linkedAccountId, slug, authType);
     const existingId = await findConnectionId(transaction, tenant, { linkedAccountId, slug, authType });
     const before =
@@ -67,5 +67,6 @@ export async function storeConnection(
       !isDeepStrictEqual(before.identifier, proven.identifier);
     if (isOtherAccount) await log('account_changed', { from: before.identifier, to: proven.identifier });
     await deps.onConnected?.(transaction, { tenant, linkedAccountId, slug });
+    return { isNew: before === undefined };
   });
 }

@@ -241,3 +241,25 @@ test('every one of these routes refuses a stranger', async () => {
     assert.equal((await call(method, url)).status, 401, `${method} ${url}`);
   }
 });
+
+test('credentials of another system are taken over in both shapes, and tried first', async () => {
+  await api.addLinkedAccount('moved');
+  const move = (authObject: unknown) =>
+    call('PUT', '/api/v2/public/migrate-token', 'moved', { slug: 'acme-crm', auth_object: authObject });
+  for (const [authObject, text] of [
+    [{ oauth2: { access_token: 'dead', refresh_token: 'r' } }, /^Failed to verify credentials: /],
+    [{ access_token: 'dead', nonsense: 'x' }, /auth_object\.nonsense: is not a token field/],
+    [{ refresh_token: 'r' }, /auth_object\.access_token: is required/],
+    [{ apiKey: 'nope' }, /^Failed to verify credentials: /],
+    [{ apiKey: 7 }, /auth_object/],
+  ] as const) {
+    const answer = await move(authObject);
+    assert.equal(answer.status, 400, JSON.stringify(authObject));
+    assert.match(String(answer.body['message']), text);
+  }
+  assert.equal((await call('GET', '/api/v2/public/application/acme-crm', 'moved')).body['connected'], false);
+  const first = await move({ keybased: { apiKey: acmeKey } });
+  assert.deepEqual(first.body, { success: true, message: 'Integration - acme-crm created' });
+  const second = await move({ apiKey: acmeKey });
+  assert.deepEqual(second.body, { success: true, message: 'Integration - acme-crm updated' });
+});

@@ -8,6 +8,7 @@ import { eventRoutes } from '#api/v2/events';
 import { executeRoutes } from '#api/v2/execute';
 import { executionRoutes } from '#api/v2/executions';
 import { linkedAccountRoutes } from '#api/v2/linked-accounts';
+import { migrateTokenRoutes } from '#api/v2/migrate-token';
 import { sessionRoutes } from '#api/v2/sessions';
 import { workflowRoutes } from '#api/v2/workflows';
 
@@ -21,6 +22,7 @@ export function wireRoutes(app: ApiApp, deps: ApiDeps): void {
   executeRoutes(app, deps);
   executionRoutes(app, deps);
   linkedAccountRoutes(app, deps);
+  migrateTokenRoutes(app, deps);
   sessionRoutes(app, deps);
   workflowRoutes(app, deps);
 }
