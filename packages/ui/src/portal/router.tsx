@@ -17,7 +17,7 @@ import { t } from './messages/messages.ts';
 export type Route = { readonly page: 'list' } | { readonly page: 'app'; readonly slug: string };
 
 /** The page a path of ours names; anything unknown is the list. */
-export function parseRoute(pathname: string): Route {
+function parseRoute(pathname: string): Route {
   const slug = /^\/connect\/apps\/([^/]+)\/?$/.exec(pathname)?.[1];
   try {
     return slug === undefined ? { page: 'list' } : { page: 'app', slug: decodeURIComponent(slug) };

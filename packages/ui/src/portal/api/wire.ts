@@ -47,7 +47,7 @@ export interface MapColumn {
   readonly multiple?: boolean;
 }
 
-export interface RuleColumn {
+interface RuleColumn {
   readonly name?: string;
   readonly type?: string;
   readonly options?: readonly Option[];
@@ -97,7 +97,7 @@ export interface ConfigWorkflow {
   readonly associated_page?: string;
 }
 
-export interface FieldError {
+interface FieldError {
   readonly id: string;
   readonly name?: string;
   readonly error?: { readonly message?: string };
