@@ -50,7 +50,8 @@ export async function call<T>({
 function kindOf(status: number): Problem['kind'] {
   if (status === 401) return 'link_expired';
   if (status === 404) return 'not_found';
-  return status < 500 && status !== 429 ? 'refused' : 'server';
+  // 502: the connected app failed, and the message says how.
+  return (status < 500 && status !== 429) || status === 502 ? 'refused' : 'server';
 }
 
 function messageOf(answer: unknown): string {

@@ -4,9 +4,9 @@ import { useAnnounce } from '#components/live-region.tsx';
 import { Notice } from '#components/notice.tsx';
 import { Switch } from '#components/switch.tsx';
 import { useResource } from '#components/use-resource.ts';
-import { asProblem } from '../api/problem.ts';
 import type { Config, ConfigField, ConfigWorkflow } from '../api/wire.ts';
 import { focusFirstInvalid } from '../focus.ts';
+import { explain } from '../explain.ts';
 import { t } from '../messages/messages.ts';
 import { ConfigSkeleton } from '../pages/skeletons.tsx';
 import { usePortal } from '../portal-context.ts';
@@ -35,10 +35,10 @@ export function ConfigSection({ slug }: { slug: string }) {
       <div role="alert">
         <Notice
           tone="danger"
-          title={t('trouble_title')}
+          title={t('configuration_failed')}
           actions={<Button onClick={config.reload}>{t('retry')}</Button>}
         >
-          {asProblem(config.error).message || t('trouble_text')}
+          {explain(config.error)}
         </Notice>
       </div>
     );
@@ -116,7 +116,7 @@ function ConfigEditor({ config, onSaved }: { config: Config; onSaved: (config: C
       }
     } catch (error) {
       setStatus('idle');
-      setFailure(asProblem(error).message || t('trouble_text'));
+      setFailure(explain(error));
     }
   };
 

@@ -2,9 +2,9 @@ import { useState } from 'react';
 import { Button } from '#components/button.tsx';
 import { Dialog } from '#components/dialog.tsx';
 import { Notice } from '#components/notice.tsx';
-import { asProblem } from '../api/problem.ts';
 import type { Application, ConnectedAccount } from '../api/wire.ts';
 import { identifierOf } from '../connection-state.ts';
+import { explain } from '../explain.ts';
 import { t } from '../messages/messages.ts';
 import { usePortal } from '../portal-context.ts';
 
@@ -63,7 +63,7 @@ export function DisconnectDialog({ app, account, onClose, onDisconnected }: Disc
       </ul>
       {error !== undefined && (
         <div role="alert">
-          <Notice tone="danger">{asProblem(error).message || t('trouble_text')}</Notice>
+          <Notice tone="danger">{explain(error)}</Notice>
         </div>
       )}
     </Dialog>

@@ -1,10 +1,10 @@
 import { type FormEvent, useRef, useState } from 'react';
 import { Button } from '#components/button.tsx';
 import { Notice } from '#components/notice.tsx';
-import { asProblem } from '../api/problem.ts';
 import type { Application } from '../api/wire.ts';
 import { accountOf } from '../connection-state.ts';
 import { focusFirstInvalid } from '../focus.ts';
+import { explain } from '../explain.ts';
 import { t } from '../messages/messages.ts';
 import { usePortal } from '../portal-context.ts';
 import { ConnectionRow } from './connection-row.tsx';
@@ -48,7 +48,7 @@ export function KeyRow({ app, isOnlyWay, onConnected, onDisconnected }: KeyRowPr
       setOpen(false);
       await onConnected();
     } catch (error) {
-      setRefusal(asProblem(error).message || t('trouble_text'));
+      setRefusal(explain(error));
     } finally {
       setBusy(false);
     }

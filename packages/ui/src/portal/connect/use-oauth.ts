@@ -1,8 +1,8 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { Failure } from '../api/portal-api.ts';
-import { asProblem } from '../api/problem.ts';
 import type { Application, ConnectedAccount } from '../api/wire.ts';
 import { accountOf } from '../connection-state.ts';
+import { explain } from '../explain.ts';
 import { usePortal } from '../portal-context.ts';
 import { pathOf } from '../router.tsx';
 
@@ -50,8 +50,7 @@ export function useOAuth(app: Application, onConnected: (app: Application) => vo
       setPhase({ at: 'starting' });
       void run().catch((error: unknown) => {
         popup?.close();
-        if (!abort.signal.aborted)
-          setPhase({ at: 'ended', why: 'failed', message: asProblem(error).message });
+        if (!abort.signal.aborted) setPhase({ at: 'ended', why: 'failed', message: explain(error) });
       });
 
       async function run() {

@@ -127,7 +127,8 @@ function Empty({ title, text, children }: { title: string; text: string; childre
 export function categoryOf(app: Application): string {
   const tag = app.tags?.[0]?.trim();
   if (tag === undefined || tag === '') return t('uncategorised');
-  // Tags are slugs ("sales") or names ("CRM"): only the first letter is ours to raise.
+  // Tags are slugs ("sales") or names; the short ones are abbreviations (crm, ats, hr).
+  if (tag.length <= 3) return tag.toUpperCase();
   return tag.charAt(0).toUpperCase() + tag.slice(1);
 }
 
