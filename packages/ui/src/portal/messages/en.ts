@@ -91,7 +91,6 @@ export const en = {
   leave_confirm: 'Leave',
   leave_stay: 'Stay',
   required: 'required',
-  optional: 'optional',
   fix_fields: { one: '1 field needs your attention.', other: '{count} fields need your attention.' },
   field_required: 'Fill in this field.',
   field_number: 'Enter a number.',
