@@ -122,6 +122,12 @@ const table = {
     '24',
     'How long a session token lives, in hours.',
   ),
+  INLAY_SIGN_UP: setting(
+    z.enum(['open', 'closed']).default('open'),
+    'open',
+    'closed',
+    'Whether anybody who reaches the dashboard may sign up with an organization of their own.',
+  ),
   INLAY_SYNC_TIMEOUT_S: setting(
     count(1, 900).default(100),
     '100',
@@ -205,6 +211,7 @@ export interface Config {
   readonly masterKey: string | undefined;
   readonly egressAllow: readonly string[];
   readonly sessionTokenHours: number;
+  readonly signUp: 'open' | 'closed';
   readonly syncTimeoutMs: number;
   /** requests of one credential, and of one linked account; 0 is no limit */
   readonly rateLimitPerMinute: number;
@@ -276,6 +283,7 @@ function shape(values: Values, demo: boolean, appCredentials: Config['appCredent
     masterKey: values.INLAY_MASTER_KEY,
     egressAllow: demo ? [...values.INLAY_EGRESS_ALLOW, ...loopback] : values.INLAY_EGRESS_ALLOW,
     sessionTokenHours: values.INLAY_SESSION_TOKEN_HOURS,
+    signUp: values.INLAY_SIGN_UP,
     syncTimeoutMs: values.INLAY_SYNC_TIMEOUT_S * 1000,
     rateLimitPerMinute: values.INLAY_RATE_LIMIT,
     accountRateLimitPerMinute: values.INLAY_ACCOUNT_RATE_LIMIT,

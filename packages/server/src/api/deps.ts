@@ -21,6 +21,8 @@ export interface ApiConfig {
   readonly allowedOrigins: readonly string[];
   /** Life of a session token; Cobalt's documents say 24 h. */
   readonly sessionTokenHours: number;
+  /** Whether strangers may create organisations. */
+  readonly signUp: 'open' | 'closed';
   /** Origins that may show the portal in a frame, for the CSP; none by default. */
   readonly frameAncestors: readonly string[];
   /** Addresses of proxies whose `X-Forwarded-For` is believed. */

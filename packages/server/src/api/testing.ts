@@ -39,6 +39,7 @@ const testConfig: ApiConfig = {
   appCredentials: {},
   allowedOrigins: ['*'],
   sessionTokenHours: 24,
+  signUp: 'open',
   frameAncestors: [],
   trustProxy: [],
   syncTimeoutMs: 10_000,

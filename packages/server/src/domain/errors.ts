@@ -152,6 +152,13 @@ export const errorCatalogue = {
       `Too many failed sign-ins with this email. Try again in ${Math.ceil(d.retryAfterSeconds / 60)} min.`,
   ),
   sign_up_refused: spec<{ reason: string }>(400, 'VALIDATION_ERROR', 'never', (d) => `${d.reason}.`),
+  sign_up_closed: spec<undefined>(
+    403,
+    'SERVER_ERROR',
+    'never',
+    () =>
+      'Signing up is closed here. Ask the owner of the organization for access, or the operator to set INLAY_SIGN_UP=open.',
+  ),
   cross_site_request: spec<{ origin: string }>(
     403,
     'SERVER_ERROR',

@@ -179,3 +179,18 @@ test('a changed password signs every other browser out, and the old one is refus
   assert.equal((await call('GET', '/session', { cookie: cookieOf(changed) })).statusCode, 200);
   assert.equal((await signIn('change@example.com', 'correct horse')).statusCode, 401);
 });
+
+test('where sign-up is closed nobody makes an organization', async () => {
+  const closed = await createTestApi({ config: { signUp: 'closed' } });
+  try {
+    const answer = await closed.app.inject({
+      method: 'POST',
+      url: '/api/admin/sign-up',
+      payload: { email: 'stranger@example.com', password: 'correct horse', name: 'S', organization: 'S' },
+    });
+    assert.equal(answer.statusCode, 403);
+    assert.match(answer.json().message, /INLAY_SIGN_UP/);
+  } finally {
+    await closed.close();
+  }
+});

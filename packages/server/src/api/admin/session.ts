@@ -77,6 +77,7 @@ export function adminSessionRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth
     async (request, reply) => {
       refuseCrossSite(deps.config.publicUrl, request);
       takeAttempt(request.ip);
+      if (deps.config.signUp === 'closed') throw new AppError('sign_up_closed', undefined);
       const { headers } = await createConsoleOwner(deps, auth, request.body, authHeaders(request));
       passCookies(headers, reply);
       return { ok: true as const };
