@@ -15,7 +15,7 @@ import { systemClock } from '#domain/clock';
 import { createEngine, productServices } from '#engine/index';
 import { createOutbound, postgresBudgetStore } from '#outbound/index';
 import { createSandbox } from '#sandbox/index';
-import { openVault } from '#vault/index';
+import { assertOpensStored, openVault } from '#vault/index';
 
 /** A running Inlay. */
 export interface Inlay {
@@ -61,6 +61,7 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
   });
   opened.defer(() => pool.end());
   await migrate(pool);
+  await assertOpensStored({ pool, vault });
 
   const outbound = createOutbound({
     allow: config.egressAllow,

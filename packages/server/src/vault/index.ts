@@ -1,4 +1,4 @@
 export { addRingKey, dropOldRingKeys, ringFromFile } from '#vault/key-ring';
-export { countOldSealed, resealAll } from '#vault/rotate';
+export { assertOpensStored, countOldSealed, resealAll } from '#vault/rotate';
 export { sealContext } from '#vault/sealed-columns';
 export { createVault, openVault, type Vault } from '#vault/vault';

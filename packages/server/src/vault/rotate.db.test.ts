@@ -5,7 +5,14 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Pool } from 'pg';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
-import { addRingKey, countOldSealed, openVault, resealAll, sealContext } from '#vault/index';
+import {
+  addRingKey,
+  assertOpensStored,
+  countOldSealed,
+  openVault,
+  resealAll,
+  sealContext,
+} from '#vault/index';
 import { sealedColumns } from '#vault/sealed-columns';
 
 let database: TestDatabase;
@@ -45,6 +52,10 @@ test('rotation reseals all tables while an older process goes on, and never undo
     [running.seal('client secret', settingContext)],
   );
   await pool.query(insertKeys, ['lost', Buffer.from('lost'), running.seal('x', contextOf('another row'))]);
+
+  await assertOpensStored({ pool, vault: running });
+  const foreign = await openVault({ keyFile: path.join(dir, 'other.json') });
+  await assert.rejects(assertOpensStored({ pool, vault: foreign }), /Restore the key ring that belongs/);
 
   await addRingKey(keyFile);
   const rotating = await openVault({ keyFile });

@@ -28,6 +28,20 @@ export async function resealAll(deps: { readonly pool: Pool; readonly vault: Vau
   return { resealed, unreadable };
 }
 
+/**
+ * Refuses a key ring that does not belong to this database, at start rather than at the first customer's call.
+ * One value is enough to tell: API keys exist from the first run on.
+ *
+ * @throws AppError `sealed_value_unreadable`
+ */
+export async function assertOpensStored(deps: { readonly pool: Pool; readonly vault: Vault }): Promise<void> {
+  const { rows } = await deps.pool.query<{ id: string; key_sealed: Buffer }>(
+    'select id, key_sealed from api_key order by id limit 1',
+  );
+  const [row] = rows;
+  if (row !== undefined) deps.vault.open(row.key_sealed, sealContext('api_key.key_sealed', row.id));
+}
+
 /** How many stored secrets another key than the current one sealed. */
 export async function countOldSealed(deps: { readonly pool: Pool; readonly vault: Vault }): Promise<number> {
   let count = 0;
