@@ -1,6 +1,9 @@
+import { adminConfigFieldRoutes } from '#api/admin/config-fields';
+import { adminEventRoutes } from '#api/admin/events';
 import { adminLinkedAccountRoutes } from '#api/admin/linked-accounts';
 import { adminOrganizationRoutes } from '#api/admin/organization';
 import { adminSessionRoutes } from '#api/admin/session';
+import { adminWorkflowRoutes } from '#api/admin/workflows';
 import type { ApiApp } from '#api/app';
 import type { ConsoleAuth } from '#api/console-auth';
 import type { ApiDeps } from '#api/deps';
@@ -10,4 +13,7 @@ export function adminRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth): void
   adminSessionRoutes(app, deps, auth);
   adminOrganizationRoutes(app, deps);
   adminLinkedAccountRoutes(app, deps);
+  adminEventRoutes(app, deps);
+  adminWorkflowRoutes(app, deps);
+  adminConfigFieldRoutes(app, deps);
 }
