@@ -37,6 +37,21 @@ test('programs that start at once on a new database make one organisation, whose
   }
 });
 
+test('a first password that its owner changed is not shown any more', async () => {
+  const { owner } = await ensureFirstOrganization(api.deps);
+  assert.ok(owner);
+  const signIn = await api.app.inject({ method: 'POST', url: '/api/admin/sign-in', payload: owner });
+  const cookie = signIn.cookies.map(({ name, value }) => `${name}=${encodeURIComponent(value)}`).join('; ');
+  const changed = await api.app.inject({
+    method: 'POST',
+    url: '/api/admin/change-password',
+    headers: { cookie },
+    payload: { current_password: owner.password, new_password: 'a better password' },
+  });
+  assert.equal(changed.statusCode, 200, changed.body);
+  assert.equal((await ensureFirstOrganization(api.deps)).owner, null);
+});
+
 test('the demo follows Acme CRM to another address, but leaves a client that somebody entered', async () => {
   const { orgId } = await ensureFirstOrganization(api.deps);
   const tenant: Tenant = { orgId, environment: 'test' };

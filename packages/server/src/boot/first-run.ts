@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { createConsoleAuth } from '#api/console-auth';
+import { type ConsoleAuth, createConsoleAuth } from '#api/console-auth';
 import { createConsoleOwner } from '#api/console-owner';
 import type { ApiDeps } from '#api/deps';
 import { acmeClientId, acmeClientSecret } from '#boot/acme-crm';
@@ -10,14 +10,14 @@ import {
   upsertLinkedAccount,
 } from '#connections/index';
 import { findAppSetting } from '#db/app-setting';
-import { findFirstOwner } from '#db/console';
+import { findFirstOwner, findPasswordHash } from '#db/console';
 import type { Tenant } from '#domain/tenant';
 import { apiKeysOf, revealApiKey } from '#organizations/index';
 
 /** The installation's first organisation, as `start` and `status` show it to its operator. */
 export interface FirstOrganization {
   readonly orgId: string;
-  /** How to sign in, until the owner changes it; null when somebody else signed up first. */
+  /** How to sign in; null once the owner has changed the password, and when somebody else signed up first. */
   readonly owner: { readonly email: string; readonly password: string } | null;
   readonly keys: { readonly test: string; readonly production: string };
 }
@@ -31,18 +31,32 @@ const ownerEmail = 'owner@inlay.local';
  * key for each environment. Of programs that start at once on one database, one makes it.
  */
 export async function ensureFirstOrganization(deps: ApiDeps): Promise<FirstOrganization> {
+  const auth = createConsoleAuth(deps);
   const owner = { email: ownerEmail, password: firstPassword(deps) };
   const { orgId, email } = await holdingLock(deps.pool, async () => {
     const existing = await findFirstOwner(deps.db);
     if (existing !== undefined) return existing;
-    const { organization } = await createConsoleOwner(deps, createConsoleAuth(deps), {
+    const { organization } = await createConsoleOwner(deps, auth, {
       ...owner,
       name: 'Owner',
       organization: 'My Company',
     });
     return { orgId: organization.orgId, email: owner.email };
   });
-  return { orgId, owner: email === owner.email ? owner : null, keys: await keysOf(deps, orgId) };
+  const isFirst = email === owner.email && (await isPasswordOf(deps, auth, owner));
+  return { orgId, owner: isFirst ? owner : null, keys: await keysOf(deps, orgId) };
+}
+
+/** Whether the first password still works: a dead one would only mislead. */
+async function isPasswordOf(
+  deps: ApiDeps,
+  auth: ConsoleAuth,
+  { email, password }: { email: string; password: string },
+): Promise<boolean> {
+  const hash = await findPasswordHash(deps.db, email);
+  if (hash === undefined) return false;
+  const { password: passwords } = await auth.$context;
+  return passwords.verify({ hash, password });
 }
 
 /** Derived from the key ring: it is the same at every start, and stands nowhere. The owner may change it. */

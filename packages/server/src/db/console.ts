@@ -98,3 +98,15 @@ export function findFirstOwner(db: Db): Promise<{ orgId: string; email: string }
     .limit(1)
     .executeTakeFirst();
 }
+
+/** The hash of a user's password, to compare a password with. */
+export async function findPasswordHash(db: Db, email: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('console_account')
+    .innerJoin('console_user', 'console_user.id', 'console_account.user_id')
+    .select('console_account.password')
+    .where('console_user.email', '=', email)
+    .where('console_account.provider_id', '=', 'credential')
+    .executeTakeFirst();
+  return row?.password ?? undefined;
+}

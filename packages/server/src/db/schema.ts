@@ -343,6 +343,14 @@ export interface ConsoleSessionTable {
   updated_at: DefaultedTimestamp;
 }
 
+export interface ConsoleAccountTable {
+  id: string;
+  user_id: string;
+  provider_id: string;
+  account_id: string;
+  password: string | null;
+}
+
 export interface OrganizationMemberTable {
   id: string;
   organization_id: string;
@@ -376,6 +384,7 @@ export interface Database {
   config_workflow: ConfigWorkflowTable;
   console_user: ConsoleUserTable;
   console_session: ConsoleSessionTable;
+  console_account: ConsoleAccountTable;
   organization_member: OrganizationMemberTable;
   console_sign_in_failure: ConsoleSignInFailureTable;
   worker: WorkerTable;
