@@ -5,9 +5,11 @@ import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContext, Locator, Page } from '@playwright/test';
+import { createField } from '../../packages/server/src/configs/index.ts';
 import { signInAtAcme } from './acme.ts';
 import { openBrowser, watchForErrors } from './chromium.ts';
 import { type PortalServer, startPortalServer } from './portal-server.ts';
+import { until } from '../inlay.ts';
 
 const demoApiKey = 'acme_key_demo_ada';
 const seedColours = { color: '#000000', bgColor: '#00FF23', name: 'Jon Snow' };
@@ -314,6 +316,135 @@ describe('connecting by key', () => {
     await page.getByRole('button', { name: 'Connect', exact: true }).click();
     await page.getByText('Connected as ada@analytical.example').waitFor();
     assert.equal(await page.getByText('The connection has expired').count(), 0);
+  });
+});
+
+describe('configuration', () => {
+  before(async () => {
+    const { tenant, keys } = server.api.org;
+    const add = async (name: string, fieldType: string, rest: object = {}, workflowId?: string) => {
+      const owner = { slug: 'acme-crm', workflowId };
+      return (await createField(server.api.deps, tenant, owner, { name, fieldType, ...rest })).id;
+    };
+    const pipeline = await add('Pipeline', 'select', {
+      isRequired: true,
+      definition: { options: ['New', 'Renewal'] },
+    });
+    await add('Stage', 'select', { definition: { parent: pipeline, options: ['Open', 'Won'] } });
+    await add('Owner', 'select', {
+      definition: { live_options: 'users', help_text: 'Gets every new contact.' },
+    });
+    await add('Days to look back', 'number', { definition: { default_value: 7 } });
+    await add('Extra', 'json', { isRequired: true, definition: { associated_page: 'Advanced' } });
+    await add('Pairs', 'map_v2', {
+      definition: {
+        associated_page: 'Advanced',
+        mapping: { lhs: { name: 'Ours', options: ['a', 'b'] }, rhs: { name: 'Theirs' } },
+      },
+    });
+    await add('Only when', 'rule_engine', { definition: { associated_page: 'Advanced' } });
+    const send = async (method: string, route: string, body: object) => {
+      const headers = { 'x-api-key': keys.test, 'content-type': 'application/json' };
+      const answer = await fetch(server.url + route, { method, headers, body: JSON.stringify(body) });
+      assert.equal(answer.status, 200, await answer.clone().text());
+      return (await answer.json()) as { workflow: { _id: string; associated_workflow: string } };
+    };
+    const { workflow } = await send('POST', '/api/v2/public/workflow', {
+      name: 'Copy contacts',
+      slug: 'acme-crm',
+      description: 'Each new contact is copied.',
+    });
+    await send('PUT', `/api/v2/public/workflow/${workflow._id}/publish`, { published: true });
+    await add('Report to', 'email', { isRequired: true }, workflow.associated_workflow);
+  });
+
+  test('required fields stop a save at the first one, on whatever page it is, and keep what was typed', async () => {
+    await using portal = await openPortal();
+    const { page } = portal;
+    await connectAcmeByKey(page);
+    await page.getByLabel('Days to look back').fill('30');
+    const save = page.getByRole('button', { name: 'Save', exact: true });
+    await save.click();
+    const pipeline = page.getByRole('combobox', { name: 'Pipeline' });
+    await until(() => isFocused(pipeline));
+    assert.equal(await page.getByLabel('Days to look back').inputValue(), '30');
+    await pipeline.click();
+    await pipeline.fill('rene');
+    await page.keyboard.press('Enter');
+    await save.click();
+    await until(() => isFocused(page.getByLabel('Extra', { exact: true })));
+    assert.equal(await page.getByRole('tab', { name: 'Advanced' }).getAttribute('aria-selected'), 'true');
+    await expectAccessible(page, 'configuration with an error');
+  });
+
+  test('values of every kind and a switched workflow are saved, and are there after a reload', async () => {
+    await using portal = await openPortal();
+    const { page } = portal;
+    await connectAcmeByKey(page);
+    const choose = async (name: string, option: string | RegExp) => {
+      await page.getByRole('combobox', { name, exact: true }).click();
+      await page.getByRole('option', { name: option }).first().click();
+    };
+    assert.ok(
+      await page.getByRole('combobox', { name: 'Stage' }).isDisabled(),
+      'the parent is not chosen yet',
+    );
+    await choose('Pipeline', 'New');
+    await page.locator('input[role="combobox"]:enabled').nth(1).waitFor();
+    await choose('Stage', 'Won');
+    await choose('Owner', /Ada/);
+    await page.getByRole('tab', { name: 'Advanced' }).click();
+    await page.getByLabel('Extra', { exact: true }).fill('{"a": [1]}');
+    await page.getByRole('button', { name: 'Add row' }).click();
+    await choose('Row 1: Ours', 'b');
+    await page.getByLabel('Row 1: Theirs').fill('their_b');
+    await page.getByRole('button', { name: 'Add condition' }).click();
+    await page.getByLabel('Condition 1: what').fill('title');
+    await choose('Condition 1: comparison', /./);
+    await page.getByLabel('Condition 1: value').fill('Demo');
+    await page.getByRole('switch', { name: 'Copy contacts' }).click();
+    await page.getByLabel('Report to').fill('jon@winterfell.example');
+    await page.getByRole('link', { name: 'All integrations' }).click();
+    await page
+      .getByRole('dialog', { name: 'Leave without saving?' })
+      .getByRole('button', { name: 'Stay' })
+      .click();
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByText('Saved', { exact: true }).first().waitFor();
+    await page.reload();
+    const value = (name: string) => page.getByRole('combobox', { name, exact: true }).inputValue();
+    await page.getByRole('combobox', { name: 'Pipeline' }).waitFor();
+    assert.deepEqual([await value('Pipeline'), await value('Stage')], ['New', 'Won']);
+    assert.match(await value('Owner'), /Ada/);
+    assert.equal(
+      await page.getByRole('switch', { name: 'Copy contacts' }).getAttribute('aria-checked'),
+      'true',
+    );
+    assert.equal(await page.getByLabel('Report to').inputValue(), 'jon@winterfell.example');
+    await page.getByRole('tab', { name: 'Advanced' }).click();
+    assert.deepEqual(JSON.parse(await page.getByLabel('Extra', { exact: true }).inputValue()), { a: [1] });
+    assert.equal(await page.getByLabel('Row 1: Theirs').inputValue(), 'their_b');
+    assert.equal(await page.getByLabel('Condition 1: value').inputValue(), 'Demo');
+    await page.getByRole('tab', { name: 'General' }).click();
+    await choose('Pipeline', 'Renewal');
+    assert.equal(await value('Stage'), '', 'a choice that hung on the old parent is cleared');
+  });
+
+  test('a list that cannot be loaded says so at its field with a way to try again, and the others work', async () => {
+    await using portal = await openPortal();
+    const { page } = portal;
+    await connectAcmeByKey(page);
+    await page.getByRole('combobox', { name: 'Owner' }).waitFor();
+    server.acme.control.setFaults({
+      api: { path: '/api/v1/users', method: 'GET', status: 500, times: 1_000 },
+    });
+    await page.reload();
+    await page.locator('.field', { hasText: 'Owner' }).getByRole('button', { name: 'Try again' }).waitFor();
+    await page.getByLabel('Days to look back').fill('3');
+    server.acme.control.clearFaults();
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('combobox', { name: 'Owner' }).click();
+    await page.getByRole('option', { name: /Ada/ }).waitFor();
   });
 });
 

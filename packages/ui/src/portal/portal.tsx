@@ -6,6 +6,7 @@ import { asProblem, Problem } from './api/problem.ts';
 import type { PortalSession } from './api/wire.ts';
 import { brandProperties } from './brand/brand.ts';
 import { AppPage } from './pages/app-page.tsx';
+import { ErrorBoundary } from './pages/error-boundary.tsx';
 import { Frame } from './pages/frame.tsx';
 import { ListPage } from './pages/list-page.tsx';
 import { ListSkeleton } from './pages/skeletons.tsx';
@@ -58,7 +59,11 @@ export function Portal({ openSession }: { openSession: () => Promise<PortalSessi
 
 function Page() {
   const { route } = useRouter();
-  return route.page === 'list' ? <ListPage /> : <AppPage key={route.slug} slug={route.slug} />;
+  return (
+    <ErrorBoundary key={route.page === 'list' ? '' : route.slug}>
+      {route.page === 'list' ? <ListPage /> : <AppPage slug={route.slug} />}
+    </ErrorBoundary>
+  );
 }
 
 /** The connect URL's query survives the scrubbing of its token, so a reload still knows the config. */

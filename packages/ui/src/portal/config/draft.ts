@@ -2,6 +2,7 @@ import type {
   Config,
   ConfigChange,
   ConfigField,
+  Option,
   OptionValue,
   Rule,
   RuleGroup,
@@ -248,6 +249,18 @@ export function descendantsOf(fields: readonly ConfigField[], fieldId: string): 
 export function emptyDraft(field: ConfigField): unknown {
   const { value: _value, defaultValue: _default, ...bare } = field;
   return toDraft(bare);
+}
+
+/** Choices as the wire has them, or plain texts that are name and value at once; anything else is left out. */
+export function choicesOf(options: readonly unknown[]): readonly Option[] {
+  return options.flatMap((option): Option[] => {
+    if (typeof option === 'string' || typeof option === 'number')
+      return [{ name: String(option), value: option }];
+    if (!isRecord(option)) return [];
+    const value = option['value'] ?? option['name'];
+    if (typeof value !== 'string' && typeof value !== 'number') return [];
+    return [{ name: typeof option['name'] === 'string' ? option['name'] : String(value), value }];
+  });
 }
 
 export function isRuleGroup(value: unknown): value is RuleGroup {

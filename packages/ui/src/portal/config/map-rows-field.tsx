@@ -3,7 +3,7 @@ import { Button, IconButton } from '#components/button.tsx';
 import { Combobox } from '#components/combobox.tsx';
 import type { ConfigField, MapColumn, OptionValue } from '../api/wire.ts';
 import { t } from '../messages/messages.ts';
-import { asList, type MapRow } from './draft.ts';
+import { asList, choicesOf, type MapRow } from './draft.ts';
 
 interface MapRowsFieldProps {
   readonly field: ConfigField;
@@ -37,7 +37,7 @@ export function MapRowsField({ field, rows, isDisabled, onChange }: MapRowsField
           const taken = new Set(rows.filter((_, other) => other !== index).map((other) => String(other.lhs)));
           const left = lhs.options && {
             ...lhs,
-            options: lhs.options.filter((o) => !taken.has(String(o.value))),
+            options: choicesOf(lhs.options).filter((o) => !taken.has(String(o.value))),
           };
           return (
             // Rows have no identity of their own, and every control in them is controlled.
@@ -96,7 +96,7 @@ function Side({ column, label, value, isDisabled, onChange }: SideProps) {
     <Combobox
       control={{}}
       label={label}
-      choices={column.options.toSorted((a, b) => a.name.localeCompare(b.name))}
+      choices={choicesOf(column.options).toSorted((a, b) => a.name.localeCompare(b.name))}
       selected={asList(value)}
       onSelect={(chosen) => onChange(column.multiple === true ? chosen : chosen[0])}
       isMultiple={column.multiple === true}

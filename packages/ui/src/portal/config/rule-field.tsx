@@ -5,7 +5,7 @@ import type { FieldTarget } from '../api/portal-api.ts';
 import type { ConfigField, Option, Rule, RuleColumns, RuleGroup } from '../api/wire.ts';
 import { type MessageKey, t } from '../messages/messages.ts';
 import { usePortal } from '../portal-context.ts';
-import { asList, isRuleGroup } from './draft.ts';
+import { asList, choicesOf, isRuleGroup } from './draft.ts';
 
 interface RuleFieldProps {
   readonly target: FieldTarget;
@@ -120,9 +120,10 @@ const defaultOperators = ['eq', 'neq', 'start_with', 'end_with', 'greater_or_equ
 
 function Condition({ target, field, number, rule, onChange, onRemove }: ConditionProps) {
   const columns = useRuleColumns(target, field, rule);
-  const lhsOptions = field.mapping?.lhs?.options ?? field.options;
+  const lhsOptions = choicesOf(field.mapping?.lhs?.options ?? field.options ?? []);
   const operators: readonly Option[] =
-    columns?.operator?.options ?? defaultOperators.map((value) => ({ value, name: operatorName(value) }));
+    (columns?.operator?.options && choicesOf(columns.operator.options)) ??
+    defaultOperators.map((value) => ({ value, name: operatorName(value) }));
   const choice = {
     noMatchText: t('options_none'),
     removeLabel: (name: string) => t('remove_choice', { choice: name }),
@@ -131,7 +132,7 @@ function Condition({ target, field, number, rule, onChange, onRemove }: Conditio
   const rhsLabel = t('rule_rhs', { number });
   return (
     <div className="rule">
-      {lhsOptions === undefined ? (
+      {lhsOptions.length === 0 ? (
         <input
           className="input"
           aria-label={lhsLabel}
@@ -164,7 +165,7 @@ function Condition({ target, field, number, rule, onChange, onRemove }: Conditio
           {...choice}
           control={{}}
           label={rhsLabel}
-          choices={columns.rhs.options}
+          choices={choicesOf(columns.rhs.options)}
           selected={asList(rule.rhs)}
           placeholder={t('choose')}
           onSelect={([rhs]) => onChange({ ...rule, rhs })}
