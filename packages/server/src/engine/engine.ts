@@ -141,7 +141,10 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     worker.tick().catch((error: unknown) => log.warn({ err: error }, 'The engine missed a tick.'));
   }, tickEveryMs);
   /** Depth of the queue of an account, read at most once a second and counted on from there. */
-  const depths = new Map<string, { count: number; readAt: number }>();
+  const depths = new Map<
+    string,
+    { readonly readAt: number; taken: number; readonly counted: Promise<number> }
+  >();
 
   /** The others declared this worker dead: it goes on under a new id. */
   async function liveAgain(): Promise<void> {
@@ -165,15 +168,17 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
   /** @throws AppError `queue_full` */
   async function reserveQueuePlace(tenant: Tenant, linkedAccountId: string, places: number): Promise<void> {
     const now = clock.now().getTime();
-    let depth = depths.get(linkedAccountId);
-    if (depth === undefined || now - depth.readAt > depthKnownForMs) {
-      depth = { count: await countQueued(db, tenant, linkedAccountId, queueLimit), readAt: now };
+    let known = depths.get(linkedAccountId);
+    if (known === undefined || now - known.readAt > depthKnownForMs) {
+      // Callers of the same moment share one reading, and count on from it together.
+      known = { readAt: now, taken: 0, counted: countQueued(db, tenant, linkedAccountId, queueLimit) };
       depths.delete(linkedAccountId);
-      depths.set(linkedAccountId, depth);
+      depths.set(linkedAccountId, known);
       if (depths.size > mostDepthsKnown) depths.delete(depths.keys().next().value!);
     }
-    if (depth.count + places > queueLimit) throw new AppError('queue_full', { limit: queueLimit });
-    depth.count += places;
+    const counted = await known.counted;
+    if (counted + known.taken + places > queueLimit) throw new AppError('queue_full', { limit: queueLimit });
+    known.taken += places;
   }
 
   async function startExecution(tenant: Tenant, input: StartInput): Promise<{ executionId: string }> {

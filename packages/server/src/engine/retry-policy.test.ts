@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { nextAttemptInMs, readRetryPolicy, retryOfStatus } from '#engine/retry-policy';
+
+const policy = { strategy: 'exponential', delayMs: 100, maxAttempts: 4 } as const;
+const unknown = { message: 'it broke', retry: 'unknown' } as const;
+
+test('exponential delays double and are spread by a quarter; fixed ones stay', () => {
+  assert.equal(nextAttemptInMs(policy, 1, unknown, 'read', 0.5), 100);
+  assert.equal(nextAttemptInMs(policy, 3, unknown, 'read', 0.5), 400);
+  assert.equal(nextAttemptInMs(policy, 3, unknown, 'read', 0), 300);
+  assert.equal(nextAttemptInMs({ ...policy, strategy: 'fixed' }, 3, unknown, 'read', 0.5), 100);
+});
+
+test('the last attempt of the policy is the last', () => {
+  assert.equal(nextAttemptInMs(policy, 4, unknown, 'read', 0), undefined);
+});
+
+test('Retry-After is the least that is waited, and an hour the most', () => {
+  assert.equal(nextAttemptInMs(policy, 1, { ...unknown, retryAfterMs: 7_000 }, 'read', 0), 7_000);
+  assert.equal(nextAttemptInMs(policy, 1, { ...unknown, retryAfterMs: 9e9 }, 'read', 0), 3_600_000);
+});
+
+test('what must happen once is tried again only when it certainly did not happen', () => {
+  assert.equal(nextAttemptInMs(policy, 1, unknown, 'once', 0.5), undefined);
+  assert.equal(nextAttemptInMs(policy, 1, { ...unknown, retry: 'safe' }, 'once', 0.5), 100);
+  assert.equal(nextAttemptInMs(policy, 1, { ...unknown, retry: 'never' }, 'read', 0.5), undefined);
+});
+
+test('429 is safe to repeat, 5xx and silence are unknown, other refusals stand', () => {
+  assert.deepEqual([429, 500, 503, 408, 0, 400, 401, 404, 422].map(retryOfStatus), [
+    'safe',
+    'unknown',
+    'unknown',
+    'unknown',
+    'unknown',
+    'never',
+    'never',
+    'never',
+    'never',
+  ]);
+});
+
+test('a policy that makes no sense takes the default, and attempts are bounded', () => {
+  assert.deepEqual(readRetryPolicy('often'), readRetryPolicy(undefined));
+  assert.equal(readRetryPolicy({ max_attempts: 0 }).maxAttempts, 1);
+  assert.equal(readRetryPolicy({ max_attempts: 1_000 }).maxAttempts, 20);
+  assert.deepEqual(readRetryPolicy({ strategy: 'Fixed', delay: '250', maxAttempts: 2 }), {
+    strategy: 'fixed',
+    delayMs: 250,
+    maxAttempts: 2,
+  });
+  assert.equal(readRetryPolicy({ delay: -5 }).delayMs, 500);
+});
