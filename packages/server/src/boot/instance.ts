@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { makeDataFolder } from '#db/data-folder';
 import { tryFileLock } from '#db/file-lock';
 import { StartupError } from '#domain/startup-error';
 
@@ -37,7 +38,8 @@ export interface Instance {
 export async function claimDataFolder(dataDir: string, isWorkerOnly: boolean): Promise<Instance> {
   const folder = runFolder(dataDir);
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeDataFolder(dataDir);
+    await mkdir(folder, { mode: 0o700 }).catch(ignoreExisting);
   } catch (error) {
     throw new StartupError(
       `The data folder "${dataDir}" cannot be written (${(error as NodeJS.ErrnoException).code}). Give it to the user who starts Inlay, or set INLAY_DATA_DIR to another folder.`,
@@ -67,6 +69,10 @@ export async function claimDataFolder(dataDir: string, isWorkerOnly: boolean): P
       lock.release();
     },
   };
+}
+
+function ignoreExisting(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
 }
 
 function openLock(file: string, dataDir: string): ReturnType<typeof tryFileLock> {

@@ -167,8 +167,7 @@ async function createRingFile(path: string): Promise<RingFile> {
     derivation: randomBytes(keyBytes).toString('base64'),
     keys: [newFileKey()],
   };
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const draft = await writeDraft(path, file);
+  const draft = await draftInFolder(path, file);
   try {
     // `link` fails when the name is taken: of two processes that start together one wins, with a whole file.
     await link(draft, path);
@@ -183,6 +182,22 @@ async function createRingFile(path: string): Promise<RingFile> {
     );
   } finally {
     await unlink(draft);
+  }
+}
+
+/** Makes the file's own folder, but nothing above it: a path that is wrong from the start is a mistake to report. */
+async function draftInFolder(path: string, file: RingFile): Promise<string> {
+  try {
+    await mkdir(dirname(path), { mode: 0o700 }).catch((error: unknown) => {
+      if (errorCode(error) !== 'EEXIST') throw error;
+    });
+    return await writeDraft(path, file);
+  } catch (error) {
+    throw new AppError(
+      'key_ring_unusable',
+      { source: path, reason: `it cannot be created (${errorCode(error)})` },
+      { cause: error },
+    );
   }
 }
 

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { chmod, chown, lstat, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { StartupError } from '#domain/startup-error';
+import { makeDataFolder } from '#db/data-folder';
 import { isReachableByAll, ourAccountName, serverAccount, type ServerAccount } from '#db/embedded/account';
 import { findBinaries, type Binaries } from '#db/embedded/binaries';
 
@@ -23,7 +24,8 @@ const longestSocketDirectory = 103 - '/.s.PGSQL.5432.lock'.length;
  * Makes or opens the PostgreSQL data folder that belongs to `home`.
  *
  * Started as root from a folder that other accounts cannot enter (a home with mode 0700), the data stands in
- * /var/lib/inlay instead, under a name derived from `home`.
+ * /var/lib/inlay instead. Its name there is written in a file inside `home`: who deletes `home` leaves that
+ * database behind and gets a new one, also at the same path.
  */
 export async function prepareCluster(home: string): Promise<Cluster> {
   const root = await rootFor(home);
@@ -46,10 +48,44 @@ export async function prepareCluster(home: string): Promise<Cluster> {
 /** Where root may put things that other accounts must reach. */
 const shelf = '/var/lib/inlay';
 
+/** Where the data is stays as it was chosen at first, whatever becomes of the modes of the folders above. */
 async function rootFor(home: string): Promise<string> {
   const inPlace = path.join(home, 'postgres');
-  if (process.getuid?.() !== 0 || (await isReachableByAll(home))) return inPlace;
-  return path.join(shelf, shortHash(path.resolve(home)), 'postgres');
+  if (process.getuid?.() !== 0) return inPlace;
+  const idFile = path.join(home, 'database-id');
+  const id = await readIfExists(idFile);
+  if (id !== undefined) return path.join(await makeShelf(id.trim()), 'postgres');
+  const isReachable = await isReachableByAll(home);
+  if (isReachable) return inPlace;
+  if ((await ownerOf(inPlace)) !== undefined) {
+    throw new StartupError(
+      `The account that PostgreSQL runs as cannot enter "${home}" any more. Let it pass: chmod o+x on that folder and those above it.`,
+    );
+  }
+  const newId = randomBytes(8).toString('hex');
+  await writeFile(idFile, `${newId}\n`, { flag: 'wx', mode: 0o600 });
+  return path.join(await makeShelf(newId), 'postgres');
+}
+
+async function makeShelf(id: string): Promise<string> {
+  if (!/^[0-9a-f]{16}$/.test(id)) {
+    throw new StartupError(
+      `The file "database-id" in the data folder names no database ("${id.slice(0, 40)}"). Restore it, or delete it to start with a new database.`,
+    );
+  }
+  const folder = path.join(shelf, id);
+  await makeDataFolder(folder);
+  if (await isReachableByAll(folder)) return folder;
+  throw new StartupError(
+    `The account that PostgreSQL runs as cannot enter "${folder}". Let it pass: chmod o+x ${shelf}.`,
+  );
+}
+
+async function readIfExists(file: string): Promise<string | undefined> {
+  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
 }
 
 function shortHash(text: string): string {

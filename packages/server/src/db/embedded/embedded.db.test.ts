@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -95,4 +95,55 @@ test('a server with a client is left running, one without is stopped', async () 
   } finally {
     await server.stop();
   }
+});
+
+const asRoot = process.getuid?.() === 0;
+
+test(
+  'a data folder that was deleted and made again at the same place has a new database',
+  { skip: asRoot ? false : 'only root keeps the database elsewhere' },
+  async () => {
+    const closed = path.join(parent, 'closed');
+    await mkdir(closed, { mode: 0o700 });
+    const home = path.join(closed, 'data');
+    const marks = `select 1 from pg_class where relname = 'mark'`;
+    for (const round of ['first', 'remade']) {
+      const server = await openEmbeddedPostgres(home);
+      try {
+        assert.deepEqual(await query(server.url, marks), [], round);
+        await query(server.url, 'create table mark as select 1 as one');
+        await server.stop();
+        const again = await openEmbeddedPostgres(home);
+        assert.equal((await query(again.url, marks)).length, 1, `${round}: the data is found again`);
+        await chmod(closed, 0o711);
+        assert.equal((await openEmbeddedPostgres(home)).wasRunning, true, 'also once others may enter');
+        await chmod(closed, 0o700);
+      } finally {
+        await server.stop();
+        await rm(path.dirname(await shelfOf(home)), { recursive: true, force: true });
+        await rm(home, { recursive: true });
+      }
+    }
+  },
+);
+
+async function shelfOf(home: string): Promise<string> {
+  const id = (await readFile(path.join(home, 'database-id'), 'utf8')).trim();
+  return path.join('/var/lib/inlay', id, 'postgres');
+}
+
+test('a new data folder can be passed through by the account of the server', async () => {
+  const before = process.umask(0o077);
+  const home = path.join(parent, 'new/data');
+  const server = await openEmbeddedPostgres(home).finally(() => process.umask(before));
+  try {
+    assert.equal((await stat(home)).mode & 0o777, 0o711);
+    assert.ok(await serverPid(home), 'the database is in the data folder');
+  } finally {
+    await server.stop();
+  }
+});
+
+test('a folder that cannot be made is refused at once', { timeout: 10_000 }, async () => {
+  await assert.rejects(openEmbeddedPostgres('/proc/nothing/data'), { code: 'ENOENT' });
 });

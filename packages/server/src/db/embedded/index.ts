@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Client } from 'pg';
+import { makeDataFolder } from '#db/data-folder';
 import { prepareCluster } from '#db/embedded/cluster';
 import { findServer, startServer, stopServer, type ServerOptions } from '#db/embedded/server';
 import { withFileLock } from '#db/file-lock';
@@ -31,7 +31,7 @@ export async function openEmbeddedPostgres(
   home: string,
   options: EmbeddedOptions = {},
 ): Promise<EmbeddedPostgres> {
-  await mkdir(home, { recursive: true });
+  await makeDataFolder(home);
   const { cluster, socketDirectory, wasRunning } = await withFileLock(lockFile(home), async () => {
     const cluster = await prepareCluster(home);
     const server = await startServer(cluster, options);
