@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createTestApi, type TestApi, type TestOrganization } from '#api/testing';
+import { newId } from '#domain/ids';
 import { changeOrganization } from '#organizations/index';
 
 let api: TestApi;
@@ -240,4 +241,24 @@ test('the designated test user is not deleted', async () => {
   const answer = await call('DELETE', `${path}/tester`, undefined, headers);
   assert.equal(answer.statusCode, 400);
   assert.match(answer.json().message, /test user/);
+});
+
+test('executions of a deleted account stop, those of another account wait on', async () => {
+  const accounts = await Promise.all(['stopping', 'waiting'].map((id) => api.addLinkedAccount(id)));
+  for (const account of accounts) {
+    await api.database.pool.query(
+      `insert into execution (id, org_id, environment, workflow_id, linked_account_id, account_id, config_id, source,
+                              mode, state, timeout_s)
+       values ($1, $2, 'test', 'w', $3, $4, 'c', 'event', 'async', 'waiting', 60)`,
+      [newId(), api.org.orgId, account.id, account.accountId],
+    );
+  }
+  assert.equal((await call('DELETE', `${path}/stopping`)).statusCode, 200);
+  const { rows } = await api.database.pool.query(
+    `select account_id, state from execution where account_id in ('stopping', 'waiting') order by account_id`,
+  );
+  assert.deepEqual(rows, [
+    { account_id: 'stopping', state: 'stopped' },
+    { account_id: 'waiting', state: 'waiting' },
+  ]);
 });
