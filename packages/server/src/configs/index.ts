@@ -12,11 +12,4 @@ export {
   switchWorkflow,
 } from '#configs/configs';
 export type { ConfigFieldView, ConfigView } from '#configs/config-view';
-export { readDefinition } from '#configs/field-definition';
-export {
-  allFields,
-  changeField,
-  createField,
-  deleteField,
-  type FieldInput,
-} from '#configs/field-definitions';
+export { allFields, changeField, createField, deleteField } from '#configs/field-definitions';

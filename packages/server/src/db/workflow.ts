@@ -65,26 +65,6 @@ export function findWorkflow(
     .executeTakeFirst();
 }
 
-/** Finds a workflow by id, draft id or alias; an alias is unique inside an app only. */
-export async function findWorkflowByIdOrAlias(
-  db: Db,
-  tenant: Tenant,
-  idOrAlias: string,
-  appSlug?: string,
-): Promise<StoredWorkflow | undefined> {
-  const byId = await findWorkflow(db, tenant, idOrAlias);
-  if (byId !== undefined) return byId;
-  return db
-    .selectFrom('workflow')
-    .selectAll()
-    .where('org_id', '=', tenant.orgId)
-    .where('environment', '=', tenant.environment)
-    .where('alias', '=', idOrAlias)
-    .$if(appSlug !== undefined, (query) => query.where('app_slug', '=', appSlug ?? ''))
-    .orderBy('created_at')
-    .executeTakeFirst();
-}
-
 export function updateWorkflow(
   db: Db,
   tenant: Tenant,

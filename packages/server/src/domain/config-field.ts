@@ -16,8 +16,6 @@ export const configFieldTypes = [
   'rule_engine',
 ] as const;
 
-export type ConfigFieldType = (typeof configFieldTypes)[number];
-
 export interface FieldOption {
   readonly name: string;
   readonly value: string | number;

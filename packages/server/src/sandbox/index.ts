@@ -41,7 +41,7 @@ export interface Sandbox {
 }
 
 export interface SandboxOptions {
-  /** Most processes at once; each takes some 60 MB when idle. */
+  /** Most processes at once; each takes some 90 MB, idle too. */
   readonly processes: number;
   readonly outbound: Pick<Outbound, 'send'>;
   readonly log: Pick<Logger, 'info' | 'warn'>;

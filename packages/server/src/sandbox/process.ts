@@ -51,10 +51,10 @@ const require = createRequire(import.meta.url);
 /** What every isolate starts from, as source text: the libraries, then our own preparation. */
 export function guestSources(): string[] {
   const files = [
-    ['lodash', 'lodash.min.js'],
-    ['date-fns', 'cdn.min.js'],
-    ['jsonata', 'jsonata.min.js'],
-  ].map(([name, file]) => join(dirname(require.resolve(`${name}/package.json`)), String(file)));
+    join(dirname(require.resolve('lodash/package.json')), 'lodash.min.js'),
+    join(dirname(require.resolve('date-fns/package.json')), 'cdn.min.js'),
+    join(dirname(require.resolve('jsonata/package.json')), 'jsonata.min.js'),
+  ];
   return [
     'globalThis.window = globalThis;',
     ...[...files, `${import.meta.dirname}/guest.js`].map((file) => readFileSync(file, 'utf8')),

@@ -3,10 +3,8 @@ export {
   checkFiredEvent,
   createEvent,
   deleteEvent,
-  type EventInput,
   flattenSample,
   getEvent,
-  schemaProblems,
   updateEvent,
 } from '#workflows/events';
 export {
@@ -17,6 +15,4 @@ export {
   publishWorkflow,
   unpublishWorkflow,
   type WorkflowCaller,
-  type WorkflowDeps,
-  type WorkflowInput,
 } from '#workflows/workflows';
