@@ -185,6 +185,7 @@ describe('connecting by OAuth', () => {
     await tabTo(page, connectByOAuth(page));
     const [popup] = await Promise.all([context.waitForEvent('page'), page.keyboard.press('Enter')]);
     await page.getByText('Waiting for Acme CRM').waitFor();
+    await popup.getByLabel('Email').waitFor();
     assert.equal(await popup.evaluate('window.opener'), null, 'the provider cannot steer the portal');
     const closed = popup.waitForEvent('close');
     await signInAtAcme(popup);
