@@ -12,13 +12,13 @@ import type { NewExecution } from '#db/execution-start';
 import type { Db } from '#db/schema';
 import { clientTransaction } from '#db/client-transaction';
 import { freeRunsOfDeadWorkers, retireWorker } from '#db/worker';
-import { findListeners } from '#db/workflow-listeners';
 import type { Clock } from '#domain/clock';
 import { AppError } from '#domain/errors';
 import { newId } from '#domain/ids';
 import type { Tenant } from '#domain/tenant';
 import { eventWriter } from '#engine/accept-event';
 import type { CrashHook } from '#engine/crash-points';
+import { listenerLookup } from '#engine/listener-lookup';
 import { LeaseLostError } from '#engine/journal';
 import { firstRunInput, newExecution } from '#engine/new-execution';
 import type { NodeServices } from '#engine/node-services';
@@ -137,6 +137,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
   const writerDeps = { pool, queue, crash: options.crash, workerId: () => worker.id };
   const starts = startWriter(writerDeps);
   const events = eventWriter(writerDeps);
+  const lookups = listenerLookup(db);
   const ticking = setInterval(() => {
     worker.tick().catch((error: unknown) => log.warn({ err: error }, 'The engine missed a tick.'));
   }, tickEveryMs);
@@ -229,11 +230,14 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
   }
 
   async function acceptEvent(tenant: Tenant, input: EventInput): ReturnType<Engine['acceptEvent']> {
-    const listeners = await findListeners(db, tenant, {
-      event: input.event,
-      linkedAccountId: input.linkedAccount.id,
-      configId: input.configId,
-      slug: input.slug,
+    const listeners = await lookups.commit({
+      tenant,
+      of: {
+        event: input.event,
+        linkedAccountId: input.linkedAccount.id,
+        configId: input.configId,
+        slug: input.slug,
+      },
     });
     const now = clock.now();
     const executions = await Promise.all(
