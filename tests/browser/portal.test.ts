@@ -181,7 +181,7 @@ describe('connecting by OAuth', () => {
     await tabTo(page, page.getByRole('link', { name: /Acme CRM/ }));
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { level: 1, name: 'Acme CRM' }).waitFor();
-    assert.equal(await page.evaluate('document.activeElement.tagName'), 'H1');
+    await until(() => isFocused(page.getByRole('heading', { level: 1 })));
     await tabTo(page, connectByOAuth(page));
     const [popup] = await Promise.all([context.waitForEvent('page'), page.keyboard.press('Enter')]);
     await page.getByText('Waiting for Acme CRM').waitFor();
