@@ -4,6 +4,7 @@ import { payloadBodyLimit, type ApiApp } from '#api/app';
 import { accountCallerOf, callerOf } from '#api/caller';
 import { contextFlag, contextValue } from '#api/context';
 import type { ApiDeps } from '#api/deps';
+import { parseMultipartEvent } from '#api/v2/multipart-event';
 import { isAppEnabled } from '#db/enabled-app';
 import type { StoredEvent } from '#db/org-event';
 import { AppError } from '#domain/errors';
@@ -49,7 +50,16 @@ export function shapeEvent(event: StoredEvent): z.output<typeof eventShape> {
 export function eventRoutes(app: ApiApp, deps: ApiDeps): void {
   readRoutes(app, deps);
   changeRoutes(app, deps);
-  fireRoutes(app, deps);
+  // Forms are taken at these doors only, hence a scope with a parser of its own.
+  void app.register(async (scope) => {
+    scope.addContentTypeParser(
+      'multipart/form-data',
+      { parseAs: 'buffer', bodyLimit: payloadBodyLimit },
+      async (request: FastifyRequest, bytes: Buffer) =>
+        parseMultipartEvent(request.headers['content-type'] ?? '', bytes),
+    );
+    fireRoutes(scope, deps);
+  });
 }
 
 function readRoutes(app: ApiApp, deps: ApiDeps): void {

@@ -171,6 +171,42 @@ describe('events', () => {
     assert.equal(JSON.stringify(fired[2]?.headers).includes(api.org.keys.test), false);
   });
 
+  test('a form carries the payload as JSON text, and files join it by their field', async () => {
+    const form = (parts: string[]) => ({
+      headers: { 'x-api-key': api.org.keys.test, 'content-type': 'multipart/form-data; boundary=XX' },
+      payload: `${parts.map((part) => `--XX\r\nContent-Disposition: form-data; ${part}\r\n`).join('')}--XX--\r\n`,
+    });
+    const send = (parts: string[]) =>
+      api.app.inject({ method: 'POST', url: '/api/v2/public/event/trigger', ...form(parts) });
+    fired.length = 0;
+    const fields = [
+      'name="event"\r\n\r\nLead',
+      'name="linked_account_id"\r\n\r\nada',
+      'name="payload"\r\n\r\n{"a":1}',
+    ];
+    const answer = await send([
+      ...fields,
+      'name="doc"; filename="a.txt"\r\nContent-Type: text/plain\r\n\r\nhello',
+    ]);
+    assert.equal(answer.statusCode, 200, answer.body);
+    assert.deepEqual(fired[0]?.payload, {
+      a: 1,
+      doc: { filename: 'a.txt', content_type: 'text/plain', size: 5, content: 'aGVsbG8=' },
+    });
+    assert.equal(
+      (await send([...fields.slice(0, 2), 'name="payload"\r\n\r\n{"__proto__":1}'])).statusCode,
+      400,
+    );
+    assert.equal((await send([...fields.slice(0, 2), 'name="payload"\r\n\r\n{'])).statusCode, 400);
+    const broken = await api.app.inject({
+      method: 'POST',
+      url: '/api/v2/public/event/trigger',
+      ...form([]),
+      payload: 'junk',
+    });
+    assert.match(broken.json().message, /cannot be read as multipart/);
+  });
+
   test('an unknown name, another case, an unknown app or account and a wrong payload are told apart', async () => {
     const schema = { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] };
     await call('POST', events, { name: 'Strict', response: { n: 1 }, json_schema: schema });
