@@ -120,17 +120,22 @@ export function schemaProblems(
   }));
 }
 
-const compiled = new WeakMap<object, ValidateFunction>();
+/** Validators by the text of their schema: compiling one takes milliseconds, an event must not. */
+const compiled = new Map<string, ValidateFunction>();
+const mostCompiled = 500;
 
 function compileSchema(schema: Readonly<Record<string, unknown>>): ValidateFunction {
-  const known = compiled.get(schema);
+  const key = JSON.stringify(schema);
+  const known = compiled.get(key);
   if (known !== undefined) return known;
   // `$schema` of another draft would make ajv refuse; what we accept is read by 2020-12.
   const { $schema: _dialect, ...rest } = schema;
   const ajv: Ajv = new Ajv2020.default({ allErrors: true, strict: false, validateFormats: false });
   try {
     const validate = ajv.compile(rest);
-    compiled.set(schema, validate);
+    compiled.set(key, validate);
+    // The oldest goes first; whoever still needs it compiles it again.
+    if (compiled.size > mostCompiled) compiled.delete(compiled.keys().next().value ?? '');
     return validate;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : 'it does not compile';
