@@ -75,11 +75,14 @@ test('flags win over the environment', () => {
   assert.deepEqual([config.role, config.port, config.publicUrl], ['worker', 5000, 'http://localhost:5000']);
 });
 
-test('only the demo opens the loopback addresses to connectors', () => {
+test('only the demo opens an address of this machine, and only that of Acme CRM', () => {
   assert.deepEqual(loadConfig({ demo: false }, { INLAY_EGRESS_ALLOW: '10.1.0.0/16' }).egressAllow, [
     '10.1.0.0/16',
   ]);
-  assert.ok(loadConfig({ demo: true }, {}).egressAllow.includes('127.0.0.0/8'));
+  assert.deepEqual(loadConfig({ demo: true }, { INLAY_ACME_PORT: '4499' }).egressAllow, [
+    '127.0.0.1:4499',
+    '[::1]:4499',
+  ]);
 });
 
 test('the settings are frozen to the bottom', () => {

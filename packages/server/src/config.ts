@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { StartupError } from '#domain/startup-error';
+import { isEgressRule } from '#outbound/address-policy';
 
 /**
  * Every setting of Inlay, and the only reader of environment variables. `docs/settings.md` is generated from
@@ -111,10 +112,12 @@ const table = {
     'The keys themselves (32 bytes, base64 or hex; several separated by commas, the first one seals), in place of the key file.',
   ),
   INLAY_EGRESS_ALLOW: setting(
-    list.pipe(z.array(cidr)).default([]),
+    list
+      .pipe(z.array(z.string().refine(isEgressRule, 'is not a list of addresses or address ranges')))
+      .default([]),
     'none',
-    '10.20.0.0/16,192.168.7.9/32',
-    'Address ranges, separated by commas, that connectors and HTTP nodes may call although they are private. The demo adds the loopback addresses.',
+    '10.20.0.0/16,192.168.7.9:8080',
+    'Addresses and address ranges, each with a port if you like, separated by commas, that connectors and HTTP nodes may call although they are private. The demo adds Acme CRM.',
   ),
   INLAY_SESSION_TOKEN_HOURS: setting(
     count(1, 720).default(24),
@@ -267,7 +270,7 @@ export function loadConfig(flags: Flags = {}, environment: Environment = process
 }
 
 function shape(values: Values, demo: boolean, appCredentials: Config['appCredentials']): Config {
-  const loopback = ['127.0.0.0/8', '::1/128'];
+  const acmeCrm = [`127.0.0.1:${values.INLAY_ACME_PORT}`, `[::1]:${values.INLAY_ACME_PORT}`];
   return deepFreeze({
     role: values.INLAY_ROLE,
     host: values.INLAY_HOST,
@@ -281,7 +284,7 @@ function shape(values: Values, demo: boolean, appCredentials: Config['appCredent
     databasePoolSize: values.INLAY_DATABASE_POOL,
     keyFile: values.INLAY_KEY_FILE ?? path.join(values.INLAY_DATA_DIR, 'keys.json'),
     masterKey: values.INLAY_MASTER_KEY,
-    egressAllow: demo ? [...values.INLAY_EGRESS_ALLOW, ...loopback] : values.INLAY_EGRESS_ALLOW,
+    egressAllow: demo ? [...values.INLAY_EGRESS_ALLOW, ...acmeCrm] : values.INLAY_EGRESS_ALLOW,
     sessionTokenHours: values.INLAY_SESSION_TOKEN_HOURS,
     signUp: values.INLAY_SIGN_UP,
     syncTimeoutMs: values.INLAY_SYNC_TIMEOUT_S * 1000,
@@ -378,7 +381,7 @@ export function settingsReference(): string {
     '',
     '| Flag | What it does |',
     '| --- | --- |',
-    '| `--no-demo` | starts without Acme CRM, and keeps the loopback addresses closed to connectors |',
+    '| `--no-demo` | starts without Acme CRM, and keeps this machine closed to connectors |',
     '| `--role api`, `--role worker`, `--role all` | as `INLAY_ROLE` |',
     '| `--port 4000` | as `INLAY_PORT` |',
     '',

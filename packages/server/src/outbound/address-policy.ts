@@ -53,6 +53,17 @@ function publicRefusal(address: Address): string | undefined {
   return range === 'unicast' ? undefined : (rangeNames[range] ?? 'a reserved address');
 }
 
+/** Whether an entry of INLAY_EGRESS_ALLOW can be read. */
+export function isEgressRule(entry: string): boolean {
+  try {
+    parseRule(entry);
+    return true;
+  } catch (error) {
+    if (error instanceof TypeError) return false;
+    throw error;
+  }
+}
+
 interface Rule {
   matches(address: Address, port: number): boolean;
 }
