@@ -1,4 +1,7 @@
 import '#tokens/tokens.css';
+import '#components/components.css';
+import './mantine.css';
+import './dashboard.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Dashboard } from './dashboard.tsx';

@@ -1,0 +1,73 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { Button } from '#components/button.tsx';
+import { eventsQuery } from '../../api/events.ts';
+import { Page, Piece } from '../../parts/page.tsx';
+import { Empty, Loaded } from '../../parts/states.tsx';
+import { Time } from '../../parts/time.tsx';
+import { useEnvironment } from '../../shell/environment.ts';
+import { NewEvent } from './new-event.tsx';
+
+/** The signals that the SaaS company's own product sends. */
+export function EventsPage() {
+  const environment = useEnvironment();
+  const query = useQuery(eventsQuery(environment));
+  const [isMaking, setMaking] = useState(false);
+  const create = (
+    <Button kind="primary" icon="plus" onClick={() => setMaking(true)}>
+      New Event
+    </Button>
+  );
+  return (
+    <Page
+      title="Events"
+      lead="What happens in your product and may start workflows of your customers."
+      actions={create}
+    >
+      <Piece isFlush>
+        <Loaded query={query}>
+          {(events) =>
+            events.length === 0 ? (
+              <Empty icon="external" title="No event yet" actions={create}>
+                An event has a name, such as “New Contact Created”, and a sample of the data that comes with
+                it. Workflows can then use every field of the sample.
+              </Empty>
+            ) : (
+              <table className="table table-cards">
+                <thead>
+                  <tr>
+                    <th scope="col">Event</th>
+                    <th scope="col">Fields</th>
+                    <th scope="col">Changed</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {events.map((event) => (
+                    <tr key={event.id} data-href>
+                      <td>
+                        <Link
+                          to="/$environment/your-app/events/$eventId"
+                          params={{ environment, eventId: event.id }}
+                        >
+                          {event.name}
+                        </Link>
+                      </td>
+                      <td>
+                        <code className="muted">{Object.keys(event.sample).join(', ') || 'none'}</code>
+                      </td>
+                      <td>
+                        <Time at={event.updated_at} />
+                      </td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            )
+          }
+        </Loaded>
+      </Piece>
+      {isMaking && <NewEvent onClose={() => setMaking(false)} />}
+    </Page>
+  );
+}
