@@ -207,6 +207,15 @@ export function currentOAuthClient(
   return { id: client.id, secret };
 }
 
+/** The stored client secret, for whoever may administer the app. @throws AppError `not_found` when none is stored */
+export async function revealClientSecret(deps: AppDeps, tenant: Tenant, slug: string): Promise<string> {
+  const setting = await findAppSetting(deps.db, tenant, slug);
+  if (setting?.client_secret_sealed == null) {
+    throw new AppError('not_found', { what: 'Client secret of app', id: slug });
+  }
+  return deps.vault.open(setting.client_secret_sealed, secretContext(tenant, slug)).toString('utf8');
+}
+
 /** What the settings page may change. Members that are absent stay as they are. */
 export interface AppSettingsInput {
   readonly isEnabled?: boolean | undefined;

@@ -20,6 +20,7 @@ export {
   findCatalogueApp,
   listApps,
   listCatalogue,
+  revealClientSecret,
   saveAppSettings,
 } from '#connections/apps';
 export { connectWithKeys } from '#connections/connect-with-keys';

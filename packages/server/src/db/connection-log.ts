@@ -1,4 +1,5 @@
-import type { Db } from '#db/schema';
+import type { Selectable } from 'kysely';
+import type { ConnectionLogTable, Db } from '#db/schema';
 import type { Tenant } from '#domain/tenant';
 
 /** The newest failed attempt of an account to connect an app. */
@@ -19,4 +20,22 @@ export async function findLastFailure(
     .orderBy('id', 'desc')
     .limit(1)
     .executeTakeFirst();
+}
+
+/** What happened to the connections of an account, newest first. */
+export function listConnectionLog(
+  db: Db,
+  tenant: Tenant,
+  linkedAccountId: string,
+  limit: number,
+): Promise<Selectable<ConnectionLogTable>[]> {
+  return db
+    .selectFrom('connection_log')
+    .selectAll()
+    .where('org_id', '=', tenant.orgId)
+    .where('environment', '=', tenant.environment)
+    .where('linked_account_id', '=', linkedAccountId)
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .execute();
 }

@@ -8,6 +8,8 @@ export interface ConnectionSummary {
   app_slug: string;
   auth_type: AuthType;
   status: ConnectionStatus;
+  status_reason: string | null;
+  granted_scopes: string[] | null;
   identifier: unknown;
   connected_at: Date;
   created_at: Date;
@@ -29,6 +31,8 @@ export async function summarizeConnections(
       'app_slug',
       'auth_type',
       'status',
+      'status_reason',
+      'granted_scopes',
       'identifier',
       'connected_at',
       'created_at',
@@ -40,4 +44,16 @@ export async function summarizeConnections(
     .orderBy('created_at')
     .orderBy('id')
     .execute();
+}
+
+/** How many connections an app has over all linked accounts. */
+export async function countConnections(db: Db, tenant: Tenant, appSlug: string): Promise<number> {
+  const { count } = await db
+    .selectFrom('connection')
+    .select((eb) => eb.fn.countAll<string>().as('count'))
+    .where('org_id', '=', tenant.orgId)
+    .where('environment', '=', tenant.environment)
+    .where('app_slug', '=', appSlug)
+    .executeTakeFirstOrThrow();
+  return Number(count);
 }

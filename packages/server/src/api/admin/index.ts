@@ -1,5 +1,8 @@
 import { adminConfigFieldRoutes } from '#api/admin/config-fields';
 import { adminEventRoutes } from '#api/admin/events';
+import { adminAccountConnectionRoutes } from '#api/admin/account-connections';
+import { adminAppRoutes } from '#api/admin/apps';
+import { adminExecutionRoutes } from '#api/admin/executions';
 import { adminLinkedAccountRoutes } from '#api/admin/linked-accounts';
 import { adminOrganizationRoutes } from '#api/admin/organization';
 import { adminSessionRoutes } from '#api/admin/session';
@@ -16,4 +19,7 @@ export function adminRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth): void
   adminEventRoutes(app, deps);
   adminWorkflowRoutes(app, deps);
   adminConfigFieldRoutes(app, deps);
+  adminAccountConnectionRoutes(app, deps);
+  adminAppRoutes(app, deps);
+  adminExecutionRoutes(app, deps);
 }

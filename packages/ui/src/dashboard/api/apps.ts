@@ -29,7 +29,6 @@ export interface AppAction {
   readonly label: string;
   readonly group: string;
   readonly help: string;
-  readonly effect: string;
   readonly scopes: readonly string[];
   readonly input: readonly Parameter[];
 }
@@ -59,7 +58,8 @@ export interface AppSettings {
 }
 
 export interface AppDetail extends AppSummary {
-  readonly documentation_url: string;
+  /** Null while it depends on a variable that has no value yet. */
+  readonly documentation_url: string | null;
   readonly actions: readonly AppAction[];
   readonly triggers: readonly AppTrigger[];
   readonly mandatory_scopes: readonly Scope[];

@@ -30,7 +30,7 @@ export interface NodeRun {
 export interface Execution extends ExecutionSummary {
   readonly version: number | null;
   readonly error: string | null;
-  readonly payload: unknown;
+  readonly is_stopping: boolean;
   readonly nodes: readonly NodeRun[];
 }
 

@@ -20,6 +20,7 @@ export function jsonFaultAt(text: string): number | undefined {
   const string = () => {
     if (!take('"')) return false;
     // As far as it is right, so that `at` stops on the character that is not.
+    // oxlint-disable-next-line no-control-regex -- RFC 8259 §7: control characters must be escaped
     skip(/(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y);
     return take('"');
   };

@@ -47,14 +47,14 @@ export function AppLayout() {
       mark={<AppLogo name={app.name} src={app.icon} />}
       actions={
         <>
-          <a
+          {app.documentation_url !== null && (<a
             className="button button-plain"
             href={app.documentation_url}
             target="_blank"
             rel="noreferrer noopener"
           >
             Documentation
-          </a>
+          </a>)}
           <EnableSwitch app={app} />
         </>
       }

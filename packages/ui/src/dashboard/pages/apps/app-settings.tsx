@@ -73,7 +73,7 @@ function changeOf(app: AppDetail, draft: Draft): AppSettingsChange {
       optional_scopes: draft.scopes.filter(isOffered),
       custom_scopes: draft.scopes.filter((scope) => !isOffered(scope)),
       ...(draft.source === 'own' && {
-        client_id: draft.clientId,
+        ...(draft.clientId.trim() !== '' && { client_id: draft.clientId }),
         ...(draft.clientSecret !== undefined && { client_secret: draft.clientSecret }),
       }),
     }),

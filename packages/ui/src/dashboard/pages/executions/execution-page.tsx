@@ -87,8 +87,13 @@ function Verbs({ execution }: { execution: Execution }) {
           Rerun
         </Button>
       ) : (
-        <Button kind="danger" icon="stop" isBusy={stop.isPending} onClick={() => stop.mutate()}>
-          Stop
+        <Button
+          kind="danger"
+          icon="stop"
+          isBusy={stop.isPending || execution.is_stopping}
+          onClick={() => stop.mutate()}
+        >
+          {execution.is_stopping ? 'Stopping' : 'Stop'}
         </Button>
       )}
       {failure !== null && (

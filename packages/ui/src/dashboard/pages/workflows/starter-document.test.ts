@@ -7,7 +7,6 @@ const action = {
   label: 'Create Contact',
   group: 'Contact',
   help: '',
-  effect: 'repeatable',
   scopes: [],
   input: ['name', 'email', 'closeDate'].map((name) => ({ name, type: 'text', label: name, required: false })),
 };
