@@ -7,6 +7,9 @@ import type { ApiApp } from '#api/app';
 import type { ApiDeps } from '#api/deps';
 import { AppError } from '#domain/errors';
 
+/** Addresses of the dashboard may end in a customer's id with a dot in it, which is no file's name. */
+const insideDashboard = /^\/(test|production)\//;
+
 const builtPages = path.resolve(import.meta.dirname, '../../../ui/dist');
 
 /**
@@ -14,12 +17,12 @@ const builtPages = path.resolve(import.meta.dirname, '../../../ui/dist');
  * There is no `Cross-Origin-Opener-Policy` on purpose: it would cut the handle by which the page that opened an
  * authorization window learns that it closed.
  */
-function contentPolicy(options: { styles: string; frameAncestors: readonly string[] }): string {
-  const ancestors = options.frameAncestors.length === 0 ? "'none'" : options.frameAncestors.join(' ');
+function contentPolicy(frameAncestors: readonly string[]): string {
+  const ancestors = frameAncestors.length === 0 ? "'none'" : frameAncestors.join(' ');
   return [
     "default-src 'none'",
     "script-src 'self'",
-    `style-src ${options.styles}`,
+    "style-src 'self'",
     // Logos of organizations and apps are at addresses of their owners' choice.
     "img-src 'self' data: https:",
     "font-src 'self'",
@@ -39,9 +42,8 @@ export async function pageRoutes(
   await app.register(fastifyStatic, { serve: false, root: dist, suppressWarning: true });
   const open = { config: { auth: 'none' as const }, schema: { hide: true } };
 
-  const portalPolicy = contentPolicy({ styles: "'self'", frameAncestors: deps.config.frameAncestors });
-  // The dashboard's component library writes <style> elements.
-  const dashboardPolicy = contentPolicy({ styles: "'self' 'unsafe-inline'", frameAncestors: [] });
+  const portalPolicy = contentPolicy(deps.config.frameAncestors);
+  const dashboardPolicy = contentPolicy([]);
 
   app.get('/connect/assets/*', open, (request, reply) =>
     sendAsset(reply, path.join(dist, 'portal'), (request.params as { '*': string })['*']),
@@ -68,7 +70,7 @@ export async function pageRoutes(
   // The dashboard routes in the browser, so every other path is its page; an unknown API path stays JSON.
   app.get('/*', open, (request, reply) => {
     const asked = request.url.split('?')[0] ?? '';
-    if (/^\/+api(\/|$)/.test(asked) || path.posix.extname(asked) !== '') {
+    if (/^\/+api(\/|$)/.test(asked) || (path.posix.extname(asked) !== '' && !insideDashboard.test(asked))) {
       reply.callNotFound();
       return reply;
     }

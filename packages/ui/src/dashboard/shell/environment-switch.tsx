@@ -45,18 +45,18 @@ export function EnvironmentSwitch({ onSwitch }: { onSwitch?: () => void }) {
 export function EnvironmentBand() {
   const environment = useEnvironment();
   return environment === 'test' ? (
-    <div className="band band-test">
+    <section className="band band-test" aria-label="Environment">
       <Icon name="flask" />
       <span>
         Test environment <span className="band-note">· nothing here touches your customers</span>
       </span>
-    </div>
+    </section>
   ) : (
-    <div className="band band-production">
+    <section className="band band-production" aria-label="Environment">
       <Icon name="globe" />
       <span>
         Production environment <span className="band-note">· your customers’ data</span>
       </span>
-    </div>
+    </section>
   );
 }

@@ -18,10 +18,10 @@ export function Shell() {
         Skip to the content
       </a>
       <div className="frame">
-        <div className="top">
+        <header className="top">
           <Wordmark />
           <IconButton label="Open the navigation" icon="menu" onClick={() => setDrawerOpen(true)} />
-        </div>
+        </header>
         {isDrawerOpen ? <Drawer onClose={() => setDrawerOpen(false)} /> : <Side />}
         <div className="body">
           <EnvironmentBand />
@@ -47,7 +47,7 @@ function Wordmark() {
 function Side({ onNavigate }: { onNavigate?: () => void }) {
   const { data: session } = useSuspenseQuery(sessionQuery);
   return (
-    <div className="side">
+    <section className="side" aria-label="Navigation and account">
       <div>
         <Wordmark />
         <p className="side-org clip">{session.organization.name}</p>
@@ -57,7 +57,7 @@ function Side({ onNavigate }: { onNavigate?: () => void }) {
       <div className="side-foot">
         <AccountMenu />
       </div>
-    </div>
+    </section>
   );
 }
 

@@ -47,14 +47,16 @@ export function AppLayout() {
       mark={<AppLogo name={app.name} src={app.icon} />}
       actions={
         <>
-          {app.documentation_url !== null && (<a
-            className="button button-plain"
-            href={app.documentation_url}
-            target="_blank"
-            rel="noreferrer noopener"
-          >
-            Documentation
-          </a>)}
+          {app.documentation_url !== null && (
+            <a
+              className="button button-plain"
+              href={app.documentation_url}
+              target="_blank"
+              rel="noreferrer noopener"
+            >
+              Documentation
+            </a>
+          )}
           <EnableSwitch app={app} />
         </>
       }

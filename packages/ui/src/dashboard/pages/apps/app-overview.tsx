@@ -1,5 +1,4 @@
 import { useQuery } from '@tanstack/react-query';
-import { Icon } from '#components/icon.tsx';
 import type { AppAction, AppDetail } from '../../api/apps.ts';
 import { organizationQuery } from '../../api/organization.ts';
 import { CodeTabs } from '../../parts/code.tsx';
@@ -26,7 +25,7 @@ function Overview({ app }: { app: AppDetail }) {
             {[...groups].map(([group, actions]) => (
               <li key={group}>
                 <h3>{group}</h3>
-                <ul className="scope-list">
+                <ul className="action-list">
                   {actions.map((action) => (
                     <ActionLine key={action.id} action={action} />
                   ))}
@@ -77,11 +76,8 @@ function Overview({ app }: { app: AppDetail }) {
 function ActionLine({ action }: { action: AppAction }) {
   return (
     <li>
-      <Icon name="arrowRight" />
-      <div>
-        {action.label} <code className="muted">{action.id}</code>
-      </div>
-      <span>{action.help}</span>
+      {action.label} <code className="muted">{action.id}</code>
+      <p>{action.help}</p>
     </li>
   );
 }

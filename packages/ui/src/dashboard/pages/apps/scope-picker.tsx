@@ -63,7 +63,7 @@ export function ScopePicker({ offered, mandatory, chosen, onChange }: ScopePicke
         </ul>
       )}
       <Combobox store={combobox} onOptionSubmit={add} withinPortal={false}>
-        <Combobox.Target>
+        <Combobox.Target withExpandedAttribute>
           <input
             id={id}
             className="input"
