@@ -5,7 +5,7 @@ import pino, { type Logger } from 'pino';
 import { buildApi } from '#api/server';
 import { acmeClientSecret, startAcmeCrm, type AcmeCrm } from '#boot/acme-crm';
 import { openDatabase, type OpenDatabase } from '#boot/database';
-import { ensureFirstOrganization, prepareDemo, type FirstOrganization } from '#boot/first-run';
+import { ensureFirstOrganization, openDemo, type FirstOrganization } from '#boot/first-run';
 import { claimDataFolder, type RunState } from '#boot/instance';
 import { assertPortFree, explainListenError } from '#boot/port';
 import type { Config } from '#config';
@@ -111,7 +111,7 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
   const demo =
     first === undefined || acmeCrm === undefined
       ? undefined
-      : await prepareDemo(deps, { orgId: first.orgId, acmeUrl: acmeCrm.url });
+      : await openDemo(deps, { orgId: first.orgId, acmeUrl: acmeCrm.url });
 
   await api?.listen({ host: config.host, port: config.port }).catch((error: NodeJS.ErrnoException) => {
     throw explainListenError(error, config.host, config.port, 'INLAY_PORT');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createTestApi, type TestApi } from '#api/testing';
 import { acmeClientId } from '#boot/acme-crm';
-import { ensureFirstOrganization, prepareDemo } from '#boot/first-run';
+import { ensureFirstOrganization, openDemo } from '#boot/first-run';
 import { saveAppSettings } from '#connections/index';
 import { findAppSetting } from '#db/app-setting';
 import type { Tenant } from '#domain/tenant';
@@ -55,8 +55,8 @@ test('a first password that its owner changed is not shown any more', async () =
 test('the demo follows Acme CRM to another address, but leaves a client that somebody entered', async () => {
   const { orgId } = await ensureFirstOrganization(api.deps);
   const tenant: Tenant = { orgId, environment: 'test' };
-  await prepareDemo(api.deps, { orgId, acmeUrl: 'http://localhost:4400' });
-  const { linkedAccountId, portalUrl } = await prepareDemo(api.deps, {
+  await openDemo(api.deps, { orgId, acmeUrl: 'http://localhost:4400' });
+  const { linkedAccountId, portalUrl } = await openDemo(api.deps, {
     orgId,
     acmeUrl: 'http://localhost:5400',
   });
@@ -69,7 +69,7 @@ test('the demo follows Acme CRM to another address, but leaves a client that som
   );
 
   await saveAppSettings(api.deps, tenant, 'acme-crm', { clientId: 'my-own', clientSecret: 'my-own-secret' });
-  await prepareDemo(api.deps, { orgId, acmeUrl: 'http://localhost:6400' });
+  await openDemo(api.deps, { orgId, acmeUrl: 'http://localhost:6400' });
   const kept = await findAppSetting(api.deps.db, tenant, 'acme-crm');
   assert.deepEqual(
     [kept?.client_id, kept?.variables],

@@ -2,14 +2,8 @@ import type { Pool } from 'pg';
 import { type ConsoleAuth, createConsoleAuth } from '#api/console-auth';
 import { createConsoleOwner } from '#api/console-owner';
 import type { ApiDeps } from '#api/deps';
-import { acmeClientId, acmeClientSecret } from '#boot/acme-crm';
-import {
-  createConnectLink,
-  issueSessionToken,
-  saveAppSettings,
-  upsertLinkedAccount,
-} from '#connections/index';
-import { findAppSetting } from '#db/app-setting';
+import { demoAccountId, prepareDemo } from '#boot/demo';
+import { createConnectLink, getLinkedAccount, issueSessionToken } from '#connections/index';
 import { findFirstOwner, findPasswordHash } from '#db/console';
 import type { Tenant } from '#domain/tenant';
 import { apiKeysOf, revealApiKey } from '#organizations/index';
@@ -73,29 +67,14 @@ async function keysOf(deps: ApiDeps, orgId: string): Promise<FirstOrganization['
   return { test: await reveal('test'), production: await reveal('production') };
 }
 
-/**
- * Prepares the demo in the test environment: Acme CRM enabled with the OAuth client that Acme knows, a customer,
- * and a portal link for that customer.
- */
-export async function prepareDemo(
+/** What the banner shows of the demo: its customer, and a link to the portal that nobody has opened yet. */
+export async function openDemo(
   deps: ApiDeps,
   { orgId, acmeUrl }: { orgId: string; acmeUrl: string },
 ): Promise<{ linkedAccountId: string; portalUrl: string }> {
+  await holdingLock(deps.pool, () => prepareDemo(deps, orgId, acmeUrl));
   const tenant: Tenant = { orgId, environment: 'test' };
-  const setting = await findAppSetting(deps.db, tenant, 'acme-crm');
-  // A client that somebody entered since is theirs to keep.
-  if (setting === undefined || setting.client_id === acmeClientId) {
-    await saveAppSettings(deps, tenant, 'acme-crm', {
-      isEnabled: setting?.is_enabled ?? true,
-      credentialSource: 'own',
-      clientId: acmeClientId,
-      clientSecret: acmeClientSecret(deps.vault),
-      variables: { acme_base_url: acmeUrl },
-      ...(setting === undefined && { optionalScopes: ['contacts:read', 'contacts:write'] }),
-    });
-  }
-  const linkedAccountId = 'demo-customer';
-  const { account } = await upsertLinkedAccount(deps, tenant, linkedAccountId, { name: 'Demo Customer' });
+  const account = await getLinkedAccount(deps, tenant, demoAccountId);
   const linkedAccount = { id: account.id, accountId: account.account_id, name: account.name };
   const session = await issueSessionToken(deps, tenant, linkedAccount, { forceNew: false });
   const portalUrl = await createConnectLink(deps, tenant, {
@@ -103,7 +82,7 @@ export async function prepareDemo(
     sessionJti: session.jti,
     properties: {},
   });
-  return { linkedAccountId, portalUrl };
+  return { linkedAccountId: demoAccountId, portalUrl };
 }
 
 async function holdingLock<T>(pool: Pool, work: () => Promise<T>): Promise<T> {
