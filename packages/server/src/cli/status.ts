@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { request } from 'node:http';
+import { request, type RequestOptions } from 'node:http';
+import { z } from 'zod';
 import { readRunState, type RunState } from '#boot/instance';
 import { banner } from '#cli/banner';
 import { loadConfig } from '#config';
@@ -9,7 +10,7 @@ export async function status(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: { json: { type: 'boolean' } } });
   const { dataDir } = loadConfig();
   const state = await readRunState(dataDir);
-  const isRunning = state !== undefined && isAlive(state.pid) && (await answers(state));
+  const isRunning = state !== undefined && isAlive(state.pid) && (await isHealthy(state));
   if (!isRunning) {
     const hint = 'Start it with: npm start';
     process.stdout.write(
@@ -19,11 +20,28 @@ export async function status(args: readonly string[]): Promise<number> {
     );
     return 1;
   }
-  const { owner: _owner, ...facts } = state;
+  const current = { ...state, demo: await freshDemo(state) };
   process.stdout.write(
-    values.json === true ? `${JSON.stringify({ running: true, ...facts }, null, 2)}\n` : banner(state),
+    values.json === true ? `${JSON.stringify(facts(current), null, 2)}\n` : banner(current),
   );
   return 0;
+}
+
+/** The facts for programs. The owner's password is for people: the banner shows it. */
+function facts({ api, dashboard, portal, acmeCrm, database, version, keys, demo }: RunState): object {
+  return { running: true, api, dashboard, portal, acmeCrm, database, version, keys, demo };
+}
+
+/** A portal link belongs to the first browser that opens it, so each call makes one; null once the customer is gone. */
+async function freshDemo({ listening, keys, demo }: RunState): Promise<RunState['demo']> {
+  if (demo === null || keys === null) return null;
+  const answer = await ask(`${listening}/api/v2/public/connect-url`, {
+    method: 'POST',
+    headers: { 'x-api-key': keys.test, linked_account_id: demo.linkedAccountId },
+  });
+  if (answer?.status !== 200) return null;
+  const { hosted_url: portalUrl } = z.object({ hosted_url: z.string() }).parse(JSON.parse(answer.body));
+  return { linkedAccountId: demo.linkedAccountId, portalUrl };
 }
 
 function isAlive(pid: number): boolean {
@@ -36,14 +54,24 @@ function isAlive(pid: number): boolean {
 }
 
 /** The number of a killed process may be another program's by now, so the API itself is asked. */
-function answers({ listening }: RunState): Promise<boolean> {
+async function isHealthy({ listening }: RunState): Promise<boolean> {
+  return (await ask(`${listening}/healthz`))?.status === 200;
+}
+
+/** One request to our own server; undefined when it does not answer. */
+function ask(
+  url: string,
+  options: RequestOptions = {},
+): Promise<{ status: number | undefined; body: string } | undefined> {
   return new Promise((resolve) => {
-    const ask = request(`${listening}/healthz`, { timeout: 3_000 }, (answer) => {
-      answer.resume();
-      resolve(answer.statusCode === 200);
+    const call = request(url, { ...options, timeout: 3_000 }, (answer) => {
+      let body = '';
+      answer.setEncoding('utf8').on('data', (text: string) => (body += text));
+      answer.once('end', () => resolve({ status: answer.statusCode, body }));
+      answer.once('error', () => resolve(undefined));
     });
-    ask.once('timeout', () => ask.destroy());
-    ask.once('error', () => resolve(false));
-    ask.end();
+    call.once('timeout', () => call.destroy());
+    call.once('error', () => resolve(undefined));
+    call.end();
   });
 }
