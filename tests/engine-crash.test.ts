@@ -40,7 +40,7 @@ const ofBoth = (each: number): string[] => [
 
 describe(
   'a process killed at a named point loses nothing and repeats no finished step',
-  { concurrency: 3 },
+  { concurrency: 3, timeout: 120_000 },
   () => {
     for (const point of crashPoints.filter((name) => !name.startsWith('takeover.'))) {
       test(`killed at ${point}`, async () => {
@@ -51,9 +51,9 @@ describe(
         await survivor.ready;
         const executions = await bench.allEnded(20_000);
         // A start that was not committed was not promised: only what the dead process had written may be there.
-      if (point === 'start.before-commit') assert.equal(executions.length, 0);
-      else if (point === 'start.after-commit') assert.ok(executions.length >= 1);
-      else assert.equal(executions.length, 10);
+        if (point === 'start.before-commit') assert.equal(executions.length, 0);
+        else if (point === 'start.after-commit') assert.ok(executions.length >= 1);
+        else assert.equal(executions.length, 10);
         assertPromises(bench, executions);
       });
     }

@@ -11,6 +11,9 @@ import type { CrashHook } from '#engine/crash-points';
 
 /** Thrown at whoever waits for a commit of a worker that has lost its lease: its runs belong to others now. */
 export class LeaseLostError extends Error {
+  /** Names one item of a batch, not the connection: the queued executions beside it are still written. */
+  readonly code = 'lease_lost';
+
   constructor() {
     super('This worker was declared dead: its runs belong to other workers now.');
     this.name = 'LeaseLostError';

@@ -2,26 +2,24 @@ import type { Logger } from 'pino';
 import type { EndState, JournalRow } from '#db/journal-flush';
 import type { ExecutionMode, JournalStatus } from '#db/schema';
 import type { Clock } from '#domain/clock';
-import { AppError } from '#domain/errors';
-import { evaluateRule, readRule } from '#domain/rules';
-import { render } from '#domain/template';
 import type { Tenant } from '#domain/tenant';
+import { callNode, pause } from '#engine/call-node';
 import type { CrashHook } from '#engine/crash-points';
-import { failureOf, problemText } from '#engine/node-failure';
+import { errorJson, failureBody, lostFailure } from '#engine/node-failure';
 import type { NodeServices } from '#engine/node-services';
 import type { NodeRegistry } from '#engine/nodes/index';
 import {
   defaultPort,
   failed,
   type NodeContext,
-  type NodeEffect,
   type NodeFailure,
   type NodeOutcome,
   type NodeType,
 } from '#engine/nodes/node-type';
 import { type Journal, LeaseLostError } from '#engine/journal';
+import { prepareNode } from '#engine/prepare-node';
 import { nextAttemptInMs } from '#engine/retry-policy';
-import { nodePast, type HistoryEntry, type NodePast } from '#engine/run-history';
+import { nodePast, type HistoryEntry } from '#engine/run-history';
 import { runScope, type NodeResult, type RunFacts } from '#engine/run-scope';
 import { storedValue } from '#engine/stored-value';
 import { beginWalk, isReady, leave } from '#engine/walk';
@@ -79,10 +77,14 @@ export interface Run {
   abandon(): void;
 }
 
-/** A worker that dies this often in one node takes the node for the cause. */
-const mostUnknownAttempts = 3;
 /** A retry that is further away suspends the run instead of holding it in memory. */
 const longestHeldWaitMs = 5_000;
+
+/** A node that finished, and the port it left by. */
+interface Left {
+  readonly node: PlanNode;
+  readonly port: string;
+}
 
 type Halt = 'stopped' | 'timed_out' | 'errored' | 'left';
 
@@ -133,12 +135,9 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
       return;
     }
     const isSuccess = entry.status === 'success';
-    keepResult(
-      node,
-      isSuccess ? 'Success' : 'Errored',
-      isSuccess ? entry.output : entry.error,
-      entry.statusCode ?? undefined,
-    );
+    if (isSuccess) keepResult(node, 'Success', entry.output, entry.statusCode ?? undefined);
+    else if (entry.error === null) keepResult(node, 'Rejected', null);
+    else keepResult(node, 'Errored', failureBody(entry.error), entry.statusCode ?? undefined);
     if (isSuccess && node.type === 'response') {
       response ??= { nodeId: node.id, body: entry.output, statusCode: entry.statusCode ?? 200 };
     }
@@ -156,7 +155,7 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
   }
 
   /** `port` undefined: the node has not finished, or the run is halting. */
-  function nodeSettled(left: { node: PlanNode; port: string } | undefined): void {
+  function nodeSettled(left: Left | undefined): void {
     inFlight -= 1;
     dispatch(left === undefined ? [] : leave(walk, left.node.index, left.port));
   }
@@ -177,11 +176,22 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
     dispatch([]);
   }
 
-  async function runNode(node: PlanNode): Promise<{ node: PlanNode; port: string } | undefined> {
-    const past = input.history.length === 0 ? nodePast([], node.id) : nodePast(input.history, node.id);
+  async function runNode(node: PlanNode): Promise<Left | undefined> {
+    const past = nodePast(input.history, node.id);
     const startedAt = deps.clock.now();
-    const prepared = prepare(node);
-    if (!('type' in prepared)) return record(node, past.attempts + 1, startedAt, prepared);
+    const prepared = prepareNode(deps.registry, node, scope, {
+      services: deps.services,
+      idempotencyKey: keyOf(node),
+      appSlug: input.appSlug ?? undefined,
+    });
+    if (prepared.kind === 'rejected') {
+      keepResult(node, 'Rejected', null);
+      const output = { conditions: prepared.conditions };
+      return record(node, past.attempts + 1, startedAt, { status: 'rejected', port: defaultPort, output });
+    }
+    if (prepared.kind === 'failed') {
+      return finish(node, past.attempts + 1, startedAt, prepared.logged, failed(prepared.failure), []);
+    }
     const { type, settings, logged, effect } = prepared;
     const lost = lostFailure(node, past, effect);
     if (lost !== undefined) return finish(node, past.attempts + 1, startedAt, logged, failed(lost), []);
@@ -215,49 +225,9 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
     }
   }
 
-  /** Fills in and checks the settings, or says why the node does not run. */
-  function prepare(node: PlanNode): Prepared | Ended {
-    const type = deps.registry.get(node.type);
-    if (type === undefined)
-      return endedByFailure(node, { message: `There is no node type "${node.type}".`, retry: 'never' });
-    try {
-      if (node.conditions !== undefined) {
-        const rule = evaluateRule(readRule(render(node.conditions, scope, { missing: 'omit' })));
-        if (!rule.result) {
-          keepResult(node, 'Rejected', null);
-          return { status: 'rejected', port: defaultPort, output: { conditions: rule.evaluated } };
-        }
-      }
-      const rendered = render(node.settings, scope, {
-        missing: type.omitsMissing === true ? 'omit' : 'empty',
-      });
-      const given = { ...(rendered as Record<string, unknown>), ...node.literals };
-      const checked = type.settings.safeParse(given);
-      if (!checked.success) {
-        return endedByFailure(node, { message: problemText(checked.error.issues), retry: 'never' }, given);
-      }
-      const settings = checked.data;
-      const effect =
-        typeof type.effect === 'function'
-          ? type.effect(settings, {
-              services: deps.services,
-              idempotencyKey: keyOf(node),
-              appSlug: input.appSlug ?? undefined,
-            })
-          : type.effect;
-      return { type, settings, effect, logged: type.logged === undefined ? given : type.logged(settings) };
-    } catch (error) {
-      return endedByFailure(node, failureOf(error));
-    }
-  }
-
   /** The same for every attempt, whoever makes it. The last part counts the iterations of a loop. */
   function keyOf(node: PlanNode): string {
     return `${executionId}:${node.id}:0`;
-  }
-
-  function endedByFailure(node: PlanNode, reason: NodeFailure, given?: unknown): Ended {
-    return { ...failureEnding(node, reason), input: given };
   }
 
   /** An attempt is in the journal before the call leaves. False: the run is to end instead. */
@@ -294,8 +264,7 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
     );
   }
 
-  /** Runs the node; `undefined`: it was aborted, and nobody waits for it any longer. */
-  async function call(
+  function call(
     node: PlanNode,
     type: NodeType,
     settings: unknown,
@@ -318,27 +287,9 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
         if (lines.length < mostConsoleLines) lines.push({ level, text });
       },
     };
-    try {
-      const outcome = type.run(settings, context);
-      return outcome instanceof Promise ? await orAborted(outcome) : outcome;
-    } catch (error) {
-      if (abort.signal.aborted) return undefined;
-      if (!(error instanceof AppError))
-        deps.log.error({ err: error, executionId, nodeId: node.id }, 'A node threw.');
-      return failed(failureOf(error));
-    }
-  }
-
-  async function orAborted(outcome: Promise<NodeOutcome>): Promise<NodeOutcome | undefined> {
-    const aborted = Promise.withResolvers<undefined>();
-    const onAbort = (): void => aborted.resolve(undefined);
-    if (abort.signal.aborted) onAbort();
-    abort.signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      return await Promise.race([outcome, aborted.promise]);
-    } finally {
-      abort.signal.removeEventListener('abort', onAbort);
-    }
+    return callNode(type, settings, context, (error) =>
+      deps.log.error({ err: error, executionId, nodeId: node.id }, 'A node threw.'),
+    );
   }
 
   function finish(
@@ -348,7 +299,7 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
     logged: unknown,
     outcome: NodeOutcome,
     lines: readonly { level: string; text: string }[],
-  ): { node: PlanNode; port: string } | undefined {
+  ): Left | undefined {
     return record(node, attempt, startedAt, {
       ...endingOf(node, outcome),
       input: logged,
@@ -372,9 +323,8 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
 
   /** A failure that is skipped leaves by the ordinary port: a node that chooses has chosen nothing. */
   function failureEnding(node: PlanNode, reason: NodeFailure): Ended {
-    const body = { message: reason.message, status: reason.status, error: reason.body };
     if (node.isSkippedOnError) {
-      keepResult(node, 'Errored', body, reason.status);
+      keepResult(node, 'Errored', failureBody(reason), reason.status);
       return {
         status: 'errored_and_skipped',
         port: defaultPort,
@@ -404,12 +354,7 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
   }
 
   /** Writes the outcome; nobody waits here, the next call to the outside or the end of the run does. */
-  function record(
-    node: PlanNode,
-    attempt: number,
-    startedAt: Date,
-    ended: Ended,
-  ): { node: PlanNode; port: string } | undefined {
+  function record(node: PlanNode, attempt: number, startedAt: Date, ended: Ended): Left | undefined {
     const now = deps.clock.now();
     journal.add(
       row(node, attempt, now, {
@@ -445,15 +390,7 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
       postponed.push({ nodeId: node.id, until });
       return false;
     }
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(done, delayMs);
-      abort.signal.addEventListener('abort', done, { once: true });
-      function done(): void {
-        clearTimeout(timer);
-        abort.signal.removeEventListener('abort', done);
-        resolve();
-      }
-    });
+    await pause(delayMs, abort.signal);
     return halt === undefined;
   }
 
@@ -526,13 +463,6 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
 
 const mostConsoleLines = 1_000;
 
-interface Prepared {
-  readonly type: NodeType;
-  readonly settings: unknown;
-  readonly logged: unknown;
-  readonly effect: NodeEffect;
-}
-
 /** How a node ended, as the journal takes it. Without a port the run goes no further from here. */
 interface Ended {
   readonly status: JournalStatus;
@@ -542,26 +472,6 @@ interface Ended {
   readonly output?: unknown;
   readonly error?: string;
   readonly console?: string | undefined;
-}
-
-/** Why a node is not run again after its worker died in the middle of it. */
-function lostFailure(node: PlanNode, past: NodePast, effect: NodeEffect): NodeFailure | undefined {
-  if (past.unknown === 0) return undefined;
-  if (effect === 'once') {
-    return {
-      message: `The worker was lost while "${node.name}" was calling out, so nobody knows whether the call arrived. It is not sent again because a second one could do harm. Look in the app, then rerun the execution or not.`,
-      retry: 'never',
-    };
-  }
-  if (past.unknown < mostUnknownAttempts) return undefined;
-  return {
-    message: `The worker was lost ${past.unknown} times while it ran "${node.name}", so the node is not tried again.`,
-    retry: 'never',
-  };
-}
-
-function errorJson({ message, status, body }: NodeFailure): string {
-  return JSON.stringify({ message, status, body });
 }
 
 function consoleJson(lines: readonly { level: string; text: string }[]): string | undefined {
