@@ -1,15 +1,8 @@
-export {
-  createEngine,
-  type Engine,
-  type EngineDeps,
-  type EngineOptions,
-  type EventInput,
-  type SyncAnswer,
-} from '#engine/engine';
+export { createEngine, type Engine, type SyncAnswer } from '#engine/engine';
 export type { ExecutionFilter, ExecutionHeader } from '#db/execution-log';
 export { builtInNodes, nodeRegistry, type NodeRegistry } from '#engine/nodes/index';
 export type { NodeServices } from '#engine/node-services';
 export type { StartInput } from '#engine/start-input';
 export { productServices } from '#engine/product-services';
-export { createPayloadChecker, type PayloadChecker } from '#engine/payload-schema';
+export { createPayloadChecker } from '#engine/payload-schema';
 export { responseOf, type ExecutionDetail, type NodeRun } from '#engine/read-executions';
