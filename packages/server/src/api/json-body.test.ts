@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseJsonBody } from '#api/json-body';
+import { parseJsonBody, parseJsonBytes } from '#api/json-body';
 
 const refuses = (text: string, code: string, words: RegExp) =>
   assert.throws(
@@ -45,4 +45,26 @@ test('text that PostgreSQL cannot store is refused by its place', () => {
   refuses('{"a": ["\\ud800"]}', 'invalid_request', /^a\[0\]: holds/);
   refuses('{"k\\u0000": 1}', 'invalid_request', /NUL/);
   assert.deepEqual(parseJsonBody('{"a": "\\ud83d\\ude00"}'), { a: '😀' });
+});
+
+test('bytes that are not UTF-8 are refused, not replaced', () => {
+  const bytes = Buffer.concat([Buffer.from('{"a": "'), Buffer.from([0xff, 0xfe]), Buffer.from('"}')]);
+  assert.throws(() => parseJsonBytes(bytes), /is not valid JSON: it is not UTF-8/);
+  assert.deepEqual(parseJsonBytes(Buffer.from('{"a": "ä☃"}')), { a: 'ä☃' });
+});
+
+test('integers beyond 2^53 keep every digit, as text; other numbers stay numbers', () => {
+  assert.deepEqual(
+    parseJsonBody('{"id": 90071992547409931, "n": [-12345678901234567890, 1.5, 9007199254740991]}'),
+    {
+      id: '90071992547409931',
+      n: ['-12345678901234567890', 1.5, 9007199254740991],
+    },
+  );
+});
+
+test('a number that no double holds is refused by its place', () => {
+  refuses('{"a": {"b": 1e400}}', 'invalid_request', /^a\.b: is a number beyond/);
+  refuses('[-1E+999]', 'invalid_request', /^\[0\]: is a number/);
+  assert.deepEqual(parseJsonBody('[1e-400, 1e300]'), [0, 1e300]);
 });
