@@ -97,14 +97,16 @@ export async function createWorkflow(
 /**
  * A workflow by either of its ids.
  *
+ * @param purpose - `change` refuses a customer the organisation's own workflows.
  * @throws AppError `workflow_not_found`; `workflow_forbidden` for another account's.
  */
 export async function getWorkflow(
   deps: Pick<WorkflowDeps, 'db'>,
   caller: WorkflowCaller,
   id: string,
+  purpose: 'read' | 'change' = 'read',
 ): Promise<StoredWorkflow> {
-  return permit(caller, await findWorkflow(deps.db, caller.tenant, id), id, 'read');
+  return permit(caller, await findWorkflow(deps.db, caller.tenant, id), id, purpose);
 }
 
 /**

@@ -401,6 +401,19 @@ describe('workflows', () => {
     assert.equal((await call('PUT', `${workflows}/${shared._id}/publish`, {}, bob)).status, 403);
   });
 
+  test("a customer sees that an organisation's workflow exists, and neither its draft nor what its nodes hold", async () => {
+    const shared = await create({ name: 'With a key in a header' });
+    const answer = await call('GET', `${workflows}/${shared._id}`, undefined, await session('bob'));
+    assert.deepEqual([answer.status, answer.body.name], [200, 'With a key in a header']);
+    assert.deepEqual(['nodes' in answer.body, 'edges' in answer.body], [false, false]);
+    const draft = await call('GET', `${workflows}/${shared._id}/edit`, undefined, await session('bob'));
+    assert.equal(draft.status, 403);
+    const byKey = await call('GET', `${workflows}/${shared._id}/edit`, undefined, {
+      linked_account_id: 'bob',
+    });
+    assert.ok(Array.isArray(byKey.body.nodes));
+  });
+
   test("another organisation's id and another environment's answer 404", async () => {
     const draft = await create({ name: 'Mine' });
     for (const key of [other.keys.test, api.org.keys.production]) {

@@ -236,6 +236,8 @@ function readRoutes(app: ApiApp, deps: ApiDeps): void {
       schema: {
         tags,
         summary: 'Read a workflow: what is published, or the draft before that',
+        description:
+          "A session token reads nodes and edges of the account's own workflows only: those of the organisation may hold its code and its keys.",
         operationId: 'getWorkflowById',
         params: workflowPath,
         response: { 200: workflowShape },
@@ -244,6 +246,7 @@ function readRoutes(app: ApiApp, deps: ApiDeps): void {
     async (request) => {
       const caller = workflowCaller(request);
       const row = await getWorkflow(deps, caller, request.params.workflowId);
+      if (caller.isCustomer && row.linked_account_id === null) return shapeWorkflow(deps, row, 'list');
       const document = await currentDocument(deps, row);
       return { ...shapeWorkflow(deps, row, 'parent'), ...shapeDocument(document) };
     },
@@ -262,7 +265,7 @@ function readRoutes(app: ApiApp, deps: ApiDeps): void {
       },
     },
     async (request) => {
-      const row = await getWorkflow(deps, workflowCaller(request), request.params.workflowId);
+      const row = await getWorkflow(deps, workflowCaller(request), request.params.workflowId, 'change');
       return shapeWorkflow(deps, row, 'draft');
     },
   );
