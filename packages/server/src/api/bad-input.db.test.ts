@@ -113,7 +113,53 @@ test('a request that is no HTTP is answered in JSON and closed', async () => {
   const answer = await raw('NOT HTTP AT ALL\r\n\r\n');
   assert.match(answer, /^HTTP\/1\.1 400 Bad Request\r\n/);
   assert.match(answer, /application\/json/i);
+  const body = JSON.parse(answer.slice(answer.indexOf('{'))) as WireError;
+  assert.deepEqual([body.status_code, body.error_type], [400, 'BAD_REQUEST']);
+  assert.match(body.message, /HTTP\/1\.1/);
   await isUnharmed();
+});
+
+test('endless headers are answered in the words of every other error', async () => {
+  const answer = await raw(`GET /healthz HTTP/1.1\r\nhost: x\r\nx-a: ${'a'.repeat(20_000)}\r\n\r\n`);
+  assert.match(answer, /^HTTP\/1\.1 431 Request Header Fields Too Large\r\n/);
+  assert.match(answer, /"error_type":"REQUEST_HEADER_FIELDS_TOO_LARGE".*The headers are larger/);
+});
+
+test('a request that never becomes complete is given up', () => {
+  const { requestTimeout, headersTimeout } = api.app.server;
+  assert.ok(requestTimeout > 0 && requestTimeout <= 60_000, String(requestTimeout));
+  assert.ok(headersTimeout > 0 && headersTimeout <= 60_000, String(headersTimeout));
+});
+
+test('a compressed body is refused, not read as if it were plain', async () => {
+  const body = await refusal(await post('{"linked_account_id":"z"}', { 'content-encoding': 'gzip' }), 415);
+  assert.match(body.message, /gzip/);
+});
+
+test('ids that every HTTP client resolves away are refused when the account is made', async () => {
+  for (const id of ['.', '..']) {
+    const body = await refusal(await post(JSON.stringify({ linked_account_id: id })), 400);
+    assert.match(body.message, /no URL can name/);
+  }
+});
+
+test('a nested value in udf is refused by its name', async () => {
+  const body = await refusal(await post('{"linked_account_id":"n","udf":{"plan":{"tier":1}}}'), 400);
+  assert.match(body.message, /^udf\.plan: expected string/);
+});
+
+test('the look of a hosted page has a sensible size', async () => {
+  await post('{"linked_account_id":"look"}');
+  const answer = await fetch(`${origin}/api/v2/public/connect-url`, {
+    method: 'POST',
+    headers: {
+      'x-api-key': api.org.keys.test,
+      'content-type': 'application/json',
+      linked_account_id: 'look',
+    },
+    body: JSON.stringify({ name: 'x'.repeat(100_000) }),
+  });
+  await refusal(answer, 413);
 });
 
 function raw(text: string): Promise<string> {

@@ -1,3 +1,6 @@
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError, errorCatalogue, type FieldProblem } from '#domain/errors';
 
@@ -7,11 +10,13 @@ const httpErrorTypes: Record<number, string> = {
   403: 'FORBIDDEN',
   404: 'NOT_FOUND',
   405: 'METHOD_NOT_ALLOWED',
+  408: 'REQUEST_TIMEOUT',
   409: 'CONFLICT',
   413: 'PAYLOAD_TOO_LARGE',
   415: 'UNSUPPORTED_MEDIA_TYPE',
   422: 'UNPROCESSABLE_ENTITY',
   429: 'TOO_MANY_REQUESTS',
+  431: 'REQUEST_HEADER_FIELDS_TOO_LARGE',
   500: 'INTERNAL_SERVER_ERROR',
   501: 'NOT_IMPLEMENTED',
   502: 'EXTERNAL_API_ERROR',
@@ -67,6 +72,27 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
     .serializer(JSON.stringify)
     .send(errorBody(known, request.id));
 }
+
+/** Answers what could not be read as a request at all, and closes the connection. */
+export function answerUnreadable(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const known = new AppError(unreadable[error.code ?? ''] ?? 'malformed_http', undefined, { cause: error });
+  const requestId = randomUUID();
+  const body = JSON.stringify(errorBody(known, requestId));
+  socket.end(
+    `HTTP/1.1 ${known.status} ${STATUS_CODES[known.status] ?? ''}\r\nx-trace-id: ${requestId}\r\n` +
+      `content-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
+      `connection: close\r\n\r\n${body}`,
+  );
+}
+
+const unreadable: Readonly<Record<string, 'headers_too_large' | 'request_too_slow'>> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_too_slow',
+};
 
 /** Fastify's own errors in our words; anything else is a fault of ours. */
 function fromFastify(error: unknown, request: FastifyRequest): AppError {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import Fastify from 'fastify';
+import Fastify, { type FastifyRequest } from 'fastify';
 import { LogController } from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { requireConsoleUser } from '#api/admin/guard';
@@ -9,9 +9,9 @@ import { createAuthenticator, type CredentialRule } from '#api/authenticate';
 import type { AuthRule } from '#api/caller';
 import { createConsoleAuth, type ConsoleAuth } from '#api/console-auth';
 import type { ApiDeps } from '#api/deps';
-import { sendError } from '#api/error-answer';
+import { answerUnreadable, sendError } from '#api/error-answer';
 import { healthRoutes } from '#api/health';
-import { parseJsonBody } from '#api/json-body';
+import { parseJsonBytes } from '#api/json-body';
 import { documentRoutes } from '#api/openapi';
 import { pageRoutes } from '#api/pages';
 import { portalRoutes } from '#api/portal/index';
@@ -54,6 +54,9 @@ function createServer(deps: ApiDeps): ApiApp {
     // Unhandled methods get 405 from us; HEAD answers like GET.
     exposeHeadRoutes: true,
     forceCloseConnections: 'idle',
+    // Whoever sends a request byte by byte loses the connection; Fastify's own default is to wait for ever.
+    requestTimeout: 60_000,
+    clientErrorHandler: answerUnreadable,
     // Clients add a trailing slash (`/config/`) and double the first one (base URL ending in "/").
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 1024 },
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
@@ -66,8 +69,12 @@ function createServer(deps: ApiDeps): ApiApp {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     /^application\/([\w.-]+\+)?json\b/i,
-    { parseAs: 'string' },
-    async (_request: unknown, text: string) => parseJsonBody(text),
+    { parseAs: 'buffer' },
+    async ({ headers }: FastifyRequest, bytes: Buffer) => {
+      const encoding = headers['content-encoding'] ?? 'identity';
+      if (encoding !== 'identity') throw new AppError('unsupported_encoding', { encoding });
+      return parseJsonBytes(bytes);
+    },
   );
 
   const methods = createMethodIndex(app);

@@ -38,6 +38,24 @@ export const errorCatalogue = {
     'never',
     ({ problems }) => problems.map((p) => (p.path === '' ? p.message : `${p.path}: ${p.message}`)).join('; '),
   ),
+  malformed_http: spec<undefined>(
+    400,
+    'SERVER_ERROR',
+    'never',
+    () => 'This is not a request that HTTP/1.1 allows. Use an HTTP client library.',
+  ),
+  headers_too_large: spec<undefined>(
+    431,
+    'SERVER_ERROR',
+    'never',
+    () => 'The headers are larger than 16 KB. Send less in headers; ids and payloads may stand in the body.',
+  ),
+  request_too_slow: spec<undefined>(
+    408,
+    'SERVER_ERROR',
+    'later',
+    () => 'The request did not arrive completely within a minute. Send it again.',
+  ),
   malformed_json: spec<{ reason: string }>(
     400,
     'SERVER_ERROR',
@@ -75,6 +93,12 @@ export const errorCatalogue = {
     'SERVER_ERROR',
     'never',
     (d) => `The content type "${d.type}" is not accepted here. Send "application/json".`,
+  ),
+  unsupported_encoding: spec<{ encoding: string }>(
+    415,
+    'SERVER_ERROR',
+    'never',
+    (d) => `The content encoding "${d.encoding}" is not accepted here. Send the body as it is.`,
   ),
   method_not_allowed: spec<{ method: string; allowed: string }>(
     405,

@@ -4,8 +4,10 @@ import { AppError } from '#domain/errors';
 
 /** Ids are texts; companies whose ids are numbers send them as such. */
 export const accountIdText = z
-  .union([z.string().max(512), z.number()])
+  .union([z.string().max(512, 'is longer than 512 characters'), z.number()])
   .transform(String)
+  // Every HTTP client resolves these two away when they stand in a path (RFC 3986 §5.2.4).
+  .refine((id) => id !== '.' && id !== '..', 'cannot be "." or "..": no URL can name such an account')
   .describe('The id of your customer: any text, unique in the environment.');
 
 const keyValueList = z.array(z.object({ key_name: z.string().min(1), key_value: z.unknown() }));

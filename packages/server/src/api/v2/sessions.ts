@@ -79,6 +79,7 @@ export function sessionRoutes(app: ApiApp, deps: ApiDeps): void {
   app.post(
     '/api/v2/public/connect-url',
     {
+      bodyLimit: 64 * 1024, // kept with every link for days, and customers may make links
       config: { auth: 'account' },
       schema: {
         tags,
