@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * The one entrance: `npm start`, `npm test` and friends call it. It runs on any Node >= 18, makes the checkout
- * ready (dependencies, the project's own Node 24, the built UI) and hands over. A warm start costs two file
- * reads and a hash of the UI sources.
+ * The one entrance: `npm test` and friends call it, and `npm start` asks it to prepare. It runs on any Node >= 18,
+ * makes the checkout ready (dependencies, the project's own Node 24, the built UI) and hands over. Warm, that
+ * costs two file reads and a hash of the UI sources.
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -14,7 +14,7 @@ import { runTests, runUnit } from './launch/test.mjs';
 
 const usage = `Usage: node scripts/launch.mjs <command>
 
-  start     start Inlay (options: --no-demo, --role api|worker|all, --port 4000)
+  ready     make the checkout ready and print the path of the Node that runs Inlay (scripts/start.sh does the rest)
   status    show what runs (--json for programs)
   test      everything: types, lint, format, dead code, unit, database, API, browser and crash tests
   unit      the fast tests, or the test files you name
@@ -27,9 +27,10 @@ const usage = `Usage: node scripts/launch.mjs <command>
 const cli = path.join(checkout, 'packages/server/src/cli/inlay.ts');
 
 const commands = {
-  async start(node, args) {
+  async ready(node) {
     await ensureUi(node);
-    return handOver(node, [cli, 'start', ...args]);
+    process.stdout.write(`${node}\n`);
+    return 0;
   },
   status: (node, args) => handOver(node, [cli, 'status', ...args]),
   inlay: (node, args) => handOver(node, [cli, ...args]),

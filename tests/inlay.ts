@@ -43,6 +43,8 @@ export interface Answer {
 }
 
 const cli = path.resolve(import.meta.dirname, '../packages/server/src/cli/inlay.ts');
+/** What scripts/start.sh starts it with. */
+const nodeFlags = path.resolve(import.meta.dirname, '../scripts/node-flags');
 
 export async function startInlay(
   options: {
@@ -61,7 +63,8 @@ export async function startInlay(
     INLAY_LOG_LEVEL: 'warn',
     ...options.env,
   };
-  const child = spawn(process.execPath, [cli, 'start', ...(options.args ?? [])], { env });
+  const flags = (await readFile(nodeFlags, 'utf8')).trim().split(' ');
+  const child = spawn(process.execPath, [...flags, cli, 'start', ...(options.args ?? [])], { env });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   let stdout = '';

@@ -42,7 +42,7 @@ export async function startAcmeCrm({
   redirectUri,
   log,
 }: AcmeCrmOptions): Promise<AcmeCrm> {
-  const child = spawn(process.execPath, ['--import', endWithParent, program], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=1', '--import', endWithParent, program], {
     // None of our settings and secrets.
     env: {
       ACME_PORT: String(port),
