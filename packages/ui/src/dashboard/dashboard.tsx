@@ -37,7 +37,6 @@ function createParts() {
     }),
     defaultOptions: {
       queries: {
-        staleTime: 5_000,
         // Refusals do not go away by asking again.
         retry: (count, error) =>
           count < 2 && !(error instanceof ApiError && error.status < 500 && error.status > 0),

@@ -52,10 +52,10 @@ const signIn = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
   component: SignInPage,
-  validateSearch: (search): { next?: string } => {
+  validateSearch: (search): { next?: string | undefined } => {
     const next = search['next'];
-    // Only a path of our own: `//host` and `/\host` leave the site.
-    return typeof next === 'string' && /^\/(?![/\\])/.test(next) ? { next } : {};
+    // Only a path of our own: `//host` and `/\host` leave the site. A refused one is named, or the router keeps it.
+    return { next: typeof next === 'string' && /^\/(?![/\\])/.test(next) ? next : undefined };
   },
 });
 const signUp = createRoute({ getParentRoute: () => root, path: '/sign-up', component: SignUpPage });

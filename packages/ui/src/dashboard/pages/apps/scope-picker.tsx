@@ -62,7 +62,14 @@ export function ScopePicker({ offered, mandatory, chosen, onChange }: ScopePicke
           ))}
         </ul>
       )}
-      <Combobox store={combobox} onOptionSubmit={add} withinPortal={false}>
+      <Combobox
+        store={combobox}
+        onOptionSubmit={add}
+        withinPortal={false}
+        position="bottom-start"
+        // Above the field it would cover the chips.
+        middlewares={{ flip: false }}
+      >
         <Combobox.Target withExpandedAttribute>
           <input
             id={id}

@@ -111,8 +111,10 @@ function Summary({ execution }: { execution: Execution }) {
     <Piece>
       <dl className="facts">
         <dt>Status</dt>
-        <dd role="status">
-          <RunStatus status={execution.status} />
+        <dd>
+          <span role="status">
+            <RunStatus status={execution.status} />
+          </span>
         </dd>
         <dt>Linked account</dt>
         <dd>

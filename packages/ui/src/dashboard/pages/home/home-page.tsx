@@ -115,11 +115,13 @@ function StepLine({ step, number, isNext }: { step: Step; number: number; isNext
         <div className="step-body">
           <p className="muted">{step.text}</p>
           {step.command !== undefined && <Code code={step.command} what="command" title="In a terminal" />}
-          {step.link !== undefined && (
-            <div>
-              <Link className="button button-quiet" to={step.link.to} params={{ environment }}>
-                {step.link.name}
-              </Link>
+          {step.links.length > 0 && (
+            <div className="row">
+              {step.links.map((link) => (
+                <Link key={link.name} className="button button-quiet" to={link.to} params={{ environment }}>
+                  {link.name}
+                </Link>
+              ))}
             </div>
           )}
         </div>

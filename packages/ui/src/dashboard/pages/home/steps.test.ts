@@ -22,22 +22,29 @@ test('a new organisation has done one step', () => {
   assert.deepEqual(doneOf({}), ['account']);
 });
 
-test('an event alone does not tick its step: nothing listens to it', () => {
-  assert.equal(doneOf({ events: 1 }).includes('event'), false);
-  assert.equal(doneOf({ events: 1, publishedWorkflows: 1 }).includes('event'), true);
+test('publishing does not tick the last step: only an execution that completed does', () => {
+  const ready = { events: 1, publishedWorkflows: 1 };
+  assert.equal(doneOf(ready).includes('event'), false);
+  assert.equal(doneOf({ ...ready, completedExecutions: 1 }).includes('event'), true);
 });
 
 test('every command is a shell script that sends what the guide says, with one id throughout', () => {
   // The stand-in for curl prints what it would send; the token comes out of the answer by the guide's own pipe.
-  const stub = `curl() { printf '{"token":"tok.en","args":"'; for w in "$@"; do printf '%s\\n' "$w"; done; printf '"}'; }`;
+  const stub = `curl() { printf '{"token":"tok.en","args":"'; for w in "$@"; do printf '%s|' "$w"; done; printf '"}\\n'; }`;
   const event = { name: "Customer's order", sample: { total: 1 } };
-  for (const { command } of quickstart(nothing, { ...filling, event })) {
+  const said = new Map<string, string>();
+  let terminal = stub;
+  for (const { id, command } of quickstart(nothing, { ...filling, event })) {
     if (command === undefined) continue;
-    const said = execFileSync('/bin/sh', ['-c', `${stub}\n${command}`], { encoding: 'utf8' });
-    assert.match(said, /http:\/\/localhost:3000\/api\/v2\/public\//);
-    assert.equal(said.includes('undefined'), false);
-    if (command.includes('connect-url')) assert.match(said, /Authorization: Bearer tok\.en/);
-    else assert.match(said, /Test2/);
-    if (command.includes('/event')) assert.match(said, /"event":"Customer's order"/);
+    // One terminal from step to step: a later one uses the token of an earlier one.
+    const before = execFileSync('/bin/sh', ['-c', terminal], { encoding: 'utf8' });
+    terminal += `\n${command}`;
+    said.set(id, execFileSync('/bin/sh', ['-c', terminal], { encoding: 'utf8' }).slice(before.length));
   }
+  assert.deepEqual([...said.keys()], ['linked-account', 'session', 'connect', 'event']);
+  assert.equal([...said.values()].join().includes('undefined'), false);
+  assert.match(said.get('linked-account') ?? '', /"linked_account_id":"Test2"/);
+  assert.equal(said.get('session'), 'tok.en\n');
+  assert.match(said.get('connect') ?? '', /Authorization: Bearer tok\.en\|/);
+  assert.match(said.get('event') ?? '', /linked_account_id: Test2\|.*"event":"Customer's order"/s);
 });

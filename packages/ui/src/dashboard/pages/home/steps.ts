@@ -25,7 +25,7 @@ export interface Step {
   readonly text: string;
   readonly isDone: boolean;
   readonly command?: string;
-  readonly link?: { readonly name: string; readonly to: MainPage };
+  readonly links: readonly { readonly name: string; readonly to: MainPage }[];
 }
 
 const json = (value: unknown) => JSON.stringify(value).replaceAll("'", `'\\''`);
@@ -47,14 +47,14 @@ export function quickstart(progress: Progress, { origin, key, accountId, event }
       title: 'Create an account',
       text: 'Done: you are signed in. Each environment has its own API key; this page fills the one of this environment into every command.',
       isDone: true,
-      link: { name: 'See your API key', to: '/$environment/your-app/setup' },
+      links: [{ name: 'See your API key', to: '/$environment/your-app/setup' }],
     },
     {
       id: 'app',
       title: 'Enable and configure apps',
       text: 'Choose the apps that your users may connect. Apps with API keys need nothing else; OAuth apps need a client, yours or the one of this installation.',
       isDone: some(progress.enabledApps),
-      link: { name: 'Open the catalogue', to: '/$environment/apps' },
+      links: [{ name: 'Open the catalogue', to: '/$environment/apps' }],
     },
     {
       id: 'linked-account',
@@ -65,49 +65,45 @@ export function quickstart(progress: Progress, { origin, key, accountId, event }
         linked_account_id: accountId,
         name: 'Test account',
       }),
-      link: { name: 'Or add one here', to: '/$environment/linked-accounts' },
+      links: [{ name: 'Or add one here', to: '/$environment/linked-accounts' }],
     },
     {
       id: 'session',
-      title: 'Get a session token and the hosted page',
-      text: 'A session token lets a browser act for this one account and nothing else. With it, ask for the hosted page and send your customer there.',
+      title: 'Generate a session token',
+      text: 'A session token lets a browser act for this one account and nothing else. Your server asks for it; this command keeps it in the terminal for the next step.',
+      // Tokens are not stored, so what can be seen is what one was used for.
       isDone: some(progress.connections),
-      command: [
-        `TOKEN=$(${curl('session-token', [byKey], { linked_account_id: accountId })} \\\n  | sed 's/.*"token":"\\([^"]*\\)".*/\\1/')`,
-        '',
-        curl('connect-url', [], { color: '#17595c', name: 'Jon Snow' }).replace(
-          `--header 'Content-Type`,
-          `--header "Authorization: Bearer $TOKEN" \\\n--header 'Content-Type`,
-        ),
-      ].join('\n'),
+      command: `TOKEN=$(${curl('session-token', [byKey], { linked_account_id: accountId })} \\\n  | sed 's/.*"token":"\\([^"]*\\)".*/\\1/')\necho "$TOKEN"`,
+      links: [],
     },
     {
       id: 'connect',
-      title: 'Connect an app as your customer would',
-      text: 'Open the hosted URL of the answer, choose an app and authorise. You can also make the link on the page of the linked account.',
+      title: 'Send your customer to the hosted page',
+      text: 'With the token, ask for the hosted page, open the hosted_url of the answer and connect an app as your customer would. You can also make the link on the page of the linked account.',
       isDone: some(progress.connections),
-      link: { name: 'Linked accounts', to: '/$environment/linked-accounts' },
+      command: curl('connect-url', [], { color: '#17595c', name: 'Jon Snow' }).replace(
+        `--header 'Content-Type`,
+        `--header "Authorization: Bearer $TOKEN" \\\n--header 'Content-Type`,
+      ),
+      links: [{ name: 'Linked accounts', to: '/$environment/linked-accounts' }],
     },
     {
       id: 'event',
-      title: 'Describe an event and make a workflow',
-      text: 'An event has a name and a sample of its data. The workflow says what happens when it arrives; publish it, then switch it on for the account on the hosted page.',
-      isDone: some(progress.events) && some(progress.publishedWorkflows),
-      link:
-        some(progress.events) || event !== undefined
-          ? { name: 'New workflow', to: '/$environment/workflows/new' }
-          : { name: 'New event', to: '/$environment/your-app/events' },
-    },
-    {
-      id: 'send',
-      title: 'Send the event',
-      text: 'Your server sends it when it happens. Look at the executions: every step shows what went in and came out.',
+      title: 'Send your first event',
+      text: 'Describe an event, make a workflow that starts with it, publish it, and switch it on for the account on the hosted page. Then send the event: each step of the execution shows what went in and came out.',
       isDone: some(progress.completedExecutions),
       command: curl('event', [byKey, `linked_account_id: ${accountId}`], {
         event: event?.name ?? 'New Contact Created',
         payload: event?.sample ?? { name: 'Ada Lovelace', email: 'ada@example.com' },
       }),
-      link: { name: 'See the executions', to: '/$environment/logs/executions' },
+      links: [
+        { name: some(progress.events) ? 'Your events' : '1. New event', to: '/$environment/your-app/events' },
+        {
+          name: some(progress.publishedWorkflows) ? 'Your workflows' : '2. New workflow',
+          to: some(progress.publishedWorkflows) ? '/$environment/workflows' : '/$environment/workflows/new',
+        },
+        { name: 'See the executions', to: '/$environment/logs/executions' },
+      ],
     },
   ];
 }
