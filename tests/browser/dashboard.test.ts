@@ -62,7 +62,7 @@ async function openSignedIn(path: string, view: View = {}): Promise<Opened> {
   return opened;
 }
 
-const clipboard = (page: Page) => page.evaluate(() => navigator.clipboard.readText());
+const clipboard = (page: Page) => page.evaluate<string>('navigator.clipboard.readText()');
 const heading = (page: Page, name: string | RegExp) => page.getByRole('heading', { level: 1, name });
 
 describe('signing in', () => {
@@ -326,7 +326,7 @@ async function assertSound(page: Page, path: string, width: number): Promise<voi
     [],
     path,
   );
-  const pageWidth = await page.evaluate(() => document.documentElement.scrollWidth);
+  const pageWidth = await page.evaluate<number>('document.documentElement.scrollWidth');
   assert.ok(pageWidth <= width, `${path} is ${pageWidth} px wide`);
 }
 
@@ -337,11 +337,11 @@ test('a keyboard reaches the content past the navigation, and the drawer gives t
   await heading(page, 'Apps').waitFor();
   await page.locator('.skip').focus();
   await page.keyboard.press('Enter');
-  await until(() => page.evaluate(() => document.activeElement?.id === 'content'));
+  await until(() => page.evaluate<boolean>(`document.activeElement?.id === 'content'`));
   const opener = page.getByRole('button', { name: 'Open the navigation' });
   await opener.focus();
   await page.keyboard.press('Enter');
   await page.getByRole('dialog', { name: 'Navigation' }).waitFor();
   await page.keyboard.press('Escape');
-  await until(() => opener.evaluate((element) => element === document.activeElement));
+  await until(() => page.evaluate<boolean>(`document.activeElement?.ariaLabel === 'Open the navigation'`));
 });
