@@ -136,15 +136,15 @@ test('a linked account tells its connections, what happened and what was chosen,
       connected_at: new Date('2026-01-02T03:04:05.000Z'),
       access_expires_at: null,
       refresh_expires_at: null,
-    } as never)
+    })
     .execute();
   await db
     .insertInto('connection_log')
-    .values({ ...linked, id: newId(), event: 'expired', auth_type: 'oauth2', detail: '{}' } as never)
+    .values({ ...linked, id: newId(), event: 'expired', auth_type: 'oauth2', detail: '{}' })
     .execute();
   await db
     .insertInto('config')
-    .values({ ...linked, id: newId(), config_id: 'jon', field_values: '{}', labels: null } as never)
+    .values({ ...linked, id: newId(), config_id: 'jon', field_values: '{}', labels: null })
     .execute();
 
   const answer = await call('GET', '/linked-accounts/jon/connections');
