@@ -90,14 +90,16 @@ export async function startInlay(
     child,
     log: () => stderr,
     async call(method, route, { body, headers, linkedAccountId, token } = {}) {
+      // Set one by one: two spellings of one header name are one header.
+      const all = new Headers(
+        token === undefined ? { 'x-api-key': state.keys.test } : { authorization: `Bearer ${token}` },
+      );
+      if (body !== undefined) all.set('content-type', 'application/json');
+      if (linkedAccountId !== undefined) all.set('linked_account_id', linkedAccountId);
+      for (const [name, value] of Object.entries(headers ?? {})) all.set(name, value);
       const answer = await fetch(url + route, {
         method,
-        headers: {
-          ...(token === undefined ? { 'x-api-key': state.keys.test } : { authorization: `Bearer ${token}` }),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...(linkedAccountId === undefined ? {} : { linked_account_id: linkedAccountId }),
-          ...headers,
-        },
+        headers: all,
         ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       });
       const text = await answer.text();

@@ -102,7 +102,7 @@ function Snippet({ app }: { app: AppDetail }) {
               `  token: sessionToken, // from your server`,
               `  baseUrl: '${origin}',`,
               `});`,
-              `await inlay.connect({ slug: '${app.slug}' });`,
+              `await inlay.connect('${app.slug}');`,
             ].join('\n'),
           },
           {
