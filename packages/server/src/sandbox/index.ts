@@ -43,6 +43,8 @@ export interface Sandbox {
 export interface SandboxOptions {
   /** Most processes at once; each takes some 90 MB, idle too. */
   readonly processes: number;
+  /** What code may take when its run does not say. Default 60 s. */
+  readonly codeTimeoutMs?: number;
   readonly outbound: Pick<Outbound, 'send'>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   /** Start the first process now rather than with the first run. */
@@ -66,7 +68,7 @@ export function createSandbox(options: SandboxOptions): Sandbox {
   if (options.warm === true) void pool.prepare();
   return {
     async runCode({ code, params, signal, ...limits }) {
-      const timeoutMs = limits.timeoutMs ?? defaults.timeoutMs;
+      const timeoutMs = limits.timeoutMs ?? options.codeTimeoutMs ?? defaults.timeoutMs;
       const console = consoleRecorder();
       const result = await pool.run({
         kind: 'code',
@@ -156,6 +158,11 @@ function processPool(options: SandboxOptions) {
       jail ??= findJail(sources);
       const found = await jail;
       if (isFirst) options.log.info({ jail: found.jail.name }, 'sandbox ready');
+      if (isFirst && !found.jail.name.includes('network')) {
+        options.log.warn(
+          'this system grants the sandbox no network namespace: code that breaks out of its isolate could reach the network. Allow user namespaces, or run workers where nothing else is in reach',
+        );
+      }
       const process = isFirst ? found.first : await startProcess(found.jail, sources);
       const member = { process, runs: 0 };
       all.add(member);

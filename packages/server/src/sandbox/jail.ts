@@ -41,14 +41,21 @@ export function possibleJails(): Jail[] {
     unshare === undefined
       ? []
       : [unshare, ...(isRoot ? ['--net'] : ['--user', '--map-current-user', '--net']), '--'];
-  return [
-    { name: 'own network namespace and user', command: [...noNetwork, ...asNobody, ...node] },
-    { name: 'own user', command: [...asNobody, ...node] },
-    { name: 'own network namespace', command: [...noNetwork, ...node] },
-    { name: 'permission model only', command: node },
-  ].filter(
-    (jail, index, all) => all.findIndex((other) => other.command.length === jail.command.length) === index,
-  );
+  const walls = [
+    [noNetwork, asNobody],
+    [asNobody, []],
+    [noNetwork, []],
+    [[], []],
+  ];
+  const jails = walls.map((pair): Jail => {
+    const names = [
+      ...(pair.includes(noNetwork) && noNetwork.length > 0 ? ['own network namespace'] : []),
+      ...(pair.includes(asNobody) && asNobody.length > 0 ? ['own user'] : []),
+    ];
+    return { name: names.join(' and ') || 'permission model only', command: [...pair.flat(), ...node] };
+  });
+  // Where a program is missing, two ways are the same one.
+  return jails.filter((jail, index) => jails.findIndex(({ name }) => name === jail.name) === index);
 }
 
 /** Starts a process in a jail: no environment at all, three pipes, nothing inherited. */
