@@ -167,6 +167,12 @@ const table = {
     '2',
     'How many processes run customer code.',
   ),
+  INLAY_CODE_TIMEOUT_S: setting(
+    count(1, 900).default(60),
+    '60',
+    '10',
+    'How long a Custom Code node may run, in seconds. Code that takes longer keeps one of those processes busy.',
+  ),
   INLAY_TRUST_PROXY: setting(
     list.pipe(z.array(z.union([z.ipv4(), z.ipv6(), cidr]))).default([]),
     'none',
@@ -223,6 +229,7 @@ export interface Config {
   readonly frameAncestors: readonly string[];
   readonly workerConcurrency: number;
   readonly sandboxProcesses: number;
+  readonly codeTimeoutMs: number;
   readonly trustProxy: readonly string[];
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly acmePort: number;
@@ -293,6 +300,7 @@ function shape(values: Values, demo: boolean, appCredentials: Config['appCredent
     frameAncestors: values.INLAY_FRAME_ANCESTORS.map((origin) => new URL(origin).origin),
     workerConcurrency: values.INLAY_WORKER_CONCURRENCY,
     sandboxProcesses: values.INLAY_SANDBOX_PROCESSES,
+    codeTimeoutMs: values.INLAY_CODE_TIMEOUT_S * 1000,
     trustProxy: values.INLAY_TRUST_PROXY,
     logLevel: values.INLAY_LOG_LEVEL,
     acmePort: values.INLAY_ACME_PORT,

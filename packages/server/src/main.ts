@@ -72,7 +72,12 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
   });
   opened.defer(() => outbound.close());
 
-  const sandbox = createSandbox({ processes: config.sandboxProcesses, outbound, log });
+  const sandbox = createSandbox({
+    processes: config.sandboxProcesses,
+    codeTimeoutMs: config.codeTimeoutMs,
+    outbound,
+    log,
+  });
   opened.defer(() => sandbox.close());
 
   const foundation = {

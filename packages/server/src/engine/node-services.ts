@@ -18,8 +18,6 @@ export interface NodeServices {
   runCode(input: {
     code: string;
     params: unknown;
-    timeoutMs: number;
-    memoryMb: number;
     signal?: AbortSignal;
   }): Promise<{ output: unknown; console: readonly { level: string; text: string }[] }>;
   runJsonata(input: { expression: string; input: unknown; timeoutMs: number }): Promise<unknown>;

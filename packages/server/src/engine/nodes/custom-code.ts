@@ -19,9 +19,6 @@ const settings = z.looseObject({
   parameters: z.union([z.record(z.string(), z.unknown()), parameterList]).nullish(),
 });
 
-const timeoutMs = 60_000;
-const memoryMb = 256;
-
 /** Runs a function of the author in the sandbox; what it returns is the node's body. */
 export const customCode = nodeType({
   type: 'custom_code',
@@ -43,13 +40,7 @@ export const customCode = nodeType({
   literal: ['code', 'language'],
   async run({ code, params, parameters }, ctx) {
     const values = readParameters(params ?? parameters ?? {});
-    const result = await ctx.services.runCode({
-      code,
-      params: values,
-      timeoutMs,
-      memoryMb,
-      signal: ctx.signal,
-    });
+    const result = await ctx.services.runCode({ code, params: values, signal: ctx.signal });
     for (const line of result.console) ctx.log(readLevel(line.level), line.text);
     return done(result.output);
   },
