@@ -98,6 +98,11 @@ const unreadable: Readonly<Record<string, 'headers_too_large' | 'request_too_slo
 function fromFastify(error: unknown, request: FastifyRequest): AppError {
   const cause = { cause: error };
   switch ((error as Partial<FastifyError>).code) {
+    case 'ECONNRESET':
+      // The caller hung up while its body came: nobody reads this answer, and nothing of ours failed.
+      return request.raw.destroyed && !request.raw.complete
+        ? new AppError('malformed_json', { reason: 'it ended early' }, cause)
+        : new AppError('internal', undefined, cause);
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new AppError('body_too_large', { limitBytes: request.routeOptions.bodyLimit ?? 0 }, cause);
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
