@@ -121,7 +121,19 @@ describe('signing in', () => {
     await page.getByRole('link', { name: 'Setup' }).click();
     await page.getByRole('button', { name: 'Copy API key' }).click();
     await until(async () => /^pk[0-9a-f-]{36}$/.test(await clipboard(page)), { timeoutMs: 5000 });
-    assert.deepEqual(errors, []);
+    await page.getByRole('link', { name: 'Your account' }).click();
+    await page.getByLabel('Current password').fill('not it at all');
+    await page.getByLabel('New password').fill('a man has no name');
+    await page.getByRole('button', { name: 'Change password' }).click();
+    await page.getByText('Is wrong.').waitFor();
+    await page.getByLabel('Current password').fill('valar morghulis');
+    await page.getByRole('button', { name: 'Change password' }).click();
+    await page.getByText('Password changed').waitFor();
+    // The browser itself notes the refused attempt.
+    assert.deepEqual(
+      errors.filter((error) => !/status of 400/.test(error)),
+      [],
+    );
   });
 });
 
@@ -297,6 +309,7 @@ const pages = [
   '/test/logs/executions',
   '/test/settings/organisation',
   '/test/settings/api-keys',
+  '/test/settings/account',
   '/production/linked-accounts',
 ];
 

@@ -25,6 +25,7 @@ import { ExecutionsPage } from './pages/executions/executions-page.tsx';
 import { HomePage } from './pages/home/home-page.tsx';
 import { ApiKeysPage } from './pages/settings/api-keys-page.tsx';
 import { OrganisationPage } from './pages/settings/organisation-page.tsx';
+import { YourAccountPage } from './pages/settings/your-account-page.tsx';
 import { SetupPage } from './pages/settings/setup-page.tsx';
 import { SignInPage } from './pages/sign-in/sign-in-page.tsx';
 import { SignUpPage } from './pages/sign-in/sign-up-page.tsx';
@@ -126,6 +127,7 @@ const routes = root.addChildren([
     createRoute({ ...inside('logs/executions/$executionId'), component: ExecutionPage }),
     createRoute({ ...inside('settings/organisation'), component: OrganisationPage }),
     createRoute({ ...inside('settings/api-keys'), component: ApiKeysPage }),
+    createRoute({ ...inside('settings/account'), component: YourAccountPage }),
   ]),
 ]);
 

@@ -40,6 +40,11 @@ export async function signUp(input: {
   localStorage.setItem(mark, '1');
 }
 
+/** Changes the password; every other browser that is signed in with the old one is signed out. */
+export function changePassword(input: { current_password: string; new_password: string }): Promise<unknown> {
+  return api('/change-password', { method: 'POST', body: input });
+}
+
 export async function signOut(): Promise<void> {
   await api('/sign-out', { method: 'POST', body: {} });
   forgetSignIn();

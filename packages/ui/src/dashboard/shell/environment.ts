@@ -22,4 +22,5 @@ export type MainPage =
   | '/$environment/your-app/events'
   | '/$environment/logs/executions'
   | '/$environment/settings/organisation'
-  | '/$environment/settings/api-keys';
+  | '/$environment/settings/api-keys'
+  | '/$environment/settings/account';

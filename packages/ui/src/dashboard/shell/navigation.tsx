@@ -35,6 +35,7 @@ const groups: readonly { readonly name?: string; readonly entries: readonly Entr
     entries: [
       { name: 'Organisation', icon: 'settings', to: '/$environment/settings/organisation' },
       { name: 'API keys', icon: 'shield', to: '/$environment/settings/api-keys' },
+      { name: 'Your account', icon: 'people', to: '/$environment/settings/account' },
     ],
   },
 ];

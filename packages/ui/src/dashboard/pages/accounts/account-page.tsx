@@ -243,10 +243,11 @@ function DeleteAccount({ accountId, onClose }: { accountId: string; onClose: () 
   const toast = useToast();
   const remove = async () => {
     await deleteAccount(environment, accountId);
+    // Lists that still hold it must not be shown again, not even while they reload.
+    queries.removeQueries({ queryKey: [environment, 'linked-accounts'] });
     await navigate({ to: '/$environment/linked-accounts', params: { environment } });
     toast(`${accountId} is deleted`);
     queries.removeQueries({ queryKey: [environment, 'linked-account', accountId] });
-    await queries.invalidateQueries({ queryKey: [environment, 'linked-accounts'] });
   };
   return (
     <Confirm title={`Delete ${accountId}?`} verb="Delete account" onConfirm={remove} onClose={onClose}>

@@ -241,7 +241,9 @@ function DeleteEvent({ event, onClose }: { event: OrgEvent; onClose: () => void 
   const remove = async () => {
     await deleteEvent(environment, event.id);
     await navigate({ to: '/$environment/your-app/events', params: { environment } });
-    await queries.invalidateQueries({ queryKey: eventsQuery(environment).queryKey });
+    queries.setQueryData(eventsQuery(environment).queryKey, (old) =>
+      old?.filter(({ id }) => id !== event.id),
+    );
   };
   return (
     <Confirm title={`Delete “${event.name}”?`} verb="Delete event" onConfirm={remove} onClose={onClose}>

@@ -225,6 +225,7 @@ function Parameters({ action, templates, values, onChange }: ParametersProps) {
             />
             <label className="filter">
               Insert from the event
+              <span className="only-heard"> into {parameter.label}</span>
               <SelectBox
                 value=""
                 onChange={(template) => set(value + template)}

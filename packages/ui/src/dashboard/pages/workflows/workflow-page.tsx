@@ -13,6 +13,7 @@ import {
   type Workflow,
   type WorkflowDocument,
   workflowQuery,
+  workflowsQuery,
 } from '../../api/workflows.ts';
 import { Confirm } from '../../parts/confirm.tsx';
 import { JsonEditor } from '../../parts/json-editor.tsx';
@@ -276,7 +277,9 @@ function DeleteWorkflow({ workflow, onClose }: { workflow: Workflow; onClose: ()
   const remove = async () => {
     await deleteWorkflow(environment, workflow.id);
     await navigate({ to: '/$environment/workflows', params: { environment } });
-    await queries.invalidateQueries({ queryKey: [environment, 'workflows'], exact: true });
+    queries.setQueryData(workflowsQuery(environment).queryKey, (old) =>
+      old?.filter(({ id }) => id !== workflow.id),
+    );
   };
   return (
     <Confirm title={`Delete “${workflow.name}”?`} verb="Delete workflow" onConfirm={remove} onClose={onClose}>
