@@ -113,6 +113,11 @@ describe('signing in', () => {
     await page.getByRole('button', { name: 'Create organisation' }).click();
     await heading(page, 'Getting started').waitFor();
     await page.getByText('Test environment').waitFor();
+    // What is shown is masked; what is copied works in a terminal.
+    await page.getByRole('button', { name: /Create a linked account/ }).click();
+    await page.getByText(/X-API-Key: tk\w+…/).waitFor();
+    await page.getByRole('button', { name: 'Copy command' }).click();
+    await until(async () => /X-API-Key: tk[0-9a-f-]{36}'/.test(await clipboard(page)), { timeoutMs: 5000 });
     await page.getByRole('link', { name: 'Setup' }).click();
     await page.getByRole('button', { name: 'Show API key' }).click();
     await page.getByText(/^tk[0-9a-f-]{36}$/).waitFor();

@@ -2,13 +2,21 @@ import { SegmentedControl } from '@mantine/core';
 import { useState } from 'react';
 import { CopyButton } from './copy.tsx';
 
+interface CodeProps {
+  readonly code: string;
+  readonly what: string;
+  readonly title?: string;
+  /** What is copied where it differs from what is shown, such as a masked key. */
+  readonly copyText?: () => Promise<string>;
+}
+
 /** A piece of code to take along. */
-export function Code({ code, what, title }: { code: string; what: string; title?: string }) {
+export function Code({ code, what, title, copyText }: CodeProps) {
   return (
     <figure className="code">
       <figcaption className="code-head">
         <span>{title ?? what}</span>
-        <CopyButton text={code} what={what} />
+        <CopyButton text={copyText ?? code} what={what} />
       </figcaption>
       <pre tabIndex={0} aria-label={what}>
         <code>{code}</code>

@@ -29,6 +29,10 @@ export function HomePage() {
     accountId: accountId ?? guideAccount,
     event,
   });
+  const withRealKey = async (command: string) => {
+    if (reveal.data !== undefined || key === undefined) return command;
+    return command.replaceAll(key.hint, await revealApiKey(key.id));
+  };
   const done = steps.filter(({ isDone }) => isDone).length;
   const next = steps.find(({ isDone }) => !isDone)?.id;
   return (
@@ -68,6 +72,7 @@ export function HomePage() {
               step={step}
               number={index + 1}
               isNext={step.id === next}
+              withRealKey={withRealKey}
             />
           ))}
         </ol>
@@ -96,9 +101,18 @@ function useProgress() {
   return { progress, accountId: accounts.data?.docs[0]?.account_id, event: events.data?.[0] };
 }
 
-function StepLine({ step, number, isNext }: { step: Step; number: number; isNext: boolean }) {
+interface StepLineProps {
+  readonly step: Step;
+  readonly number: number;
+  readonly isNext: boolean;
+  /** The same command with the key that is masked on the screen. */
+  readonly withRealKey: (command: string) => Promise<string>;
+}
+
+function StepLine({ step, number, isNext, withRealKey }: StepLineProps) {
   const environment = useEnvironment();
   const [isOpen, setOpen] = useState(isNext);
+  const { command } = step;
   return (
     <li className="step" data-done={step.isDone || undefined}>
       <button type="button" className="step-head" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
@@ -114,7 +128,9 @@ function StepLine({ step, number, isNext }: { step: Step; number: number; isNext
       {isOpen && (
         <div className="step-body">
           <p className="muted">{step.text}</p>
-          {step.command !== undefined && <Code code={step.command} what="command" title="In a terminal" />}
+          {command !== undefined && (
+            <Code code={command} what="command" title="In a terminal" copyText={() => withRealKey(command)} />
+          )}
           {step.links.length > 0 && (
             <div className="row">
               {step.links.map((link) => (
