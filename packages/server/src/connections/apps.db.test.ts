@@ -81,6 +81,26 @@ test('"our credentials" are the operator\'s, and greyed out where there are none
   assert.equal((await findCatalogueApp(withOurs, fresh.tenant, 'gong')).settings.credentialSource, 'ours');
 });
 
+test("an operator's client is not lent where an organisation chooses the address of the token endpoint", async (t) => {
+  const deps = testConnectionDeps(t, database, {
+    config: {
+      publicUrl: 'https://inlay.example',
+      appCredentials: { 'acme-crm': { clientId: 'operator', clientSecret: 'the-operators-secret' } },
+    },
+  });
+  const { tenant } = await testAccount(deps, { slug: 'gong' });
+  await assert.rejects(
+    saveAppSettings(deps, tenant, 'acme-crm', { credentialSource: 'ours' }),
+    refuses('invalid_request', /address of your choice, so the client has to be your own/),
+  );
+  const { settings, authTypes } = await saveAppSettings(deps, tenant, 'acme-crm', {
+    isEnabled: true,
+    variables: { acme_base_url: 'https://attacker.example' },
+  });
+  assert.deepEqual([settings.credentialSource, settings.hasOurCredentials], ['own', false]);
+  assert.equal(authTypes.includes('oauth2'), false);
+});
+
 test("optional scopes come from the app's list, custom ones must look like scopes", async (t) => {
   const deps = testConnectionDeps(t, database);
   const { tenant } = await testAccount(deps, { slug: 'gong' });

@@ -154,8 +154,31 @@ function byName(deps: AppDeps): Connector[] {
   return [...deps.connectors.values()].toSorted((a, b) => a.name.localeCompare(b.name, 'en'));
 }
 
+/**
+ * The client that the operator lends to every organisation. It is not lent where an organisation chooses the host
+ * of the token endpoint by a variable: whoever signs up could have the operator's secret sent to himself.
+ */
+function operatorClient(deps: AppDeps, connector: Connector) {
+  const { appCredentials } = deps.config;
+  if (!Object.hasOwn(appCredentials, connector.slug)) return undefined;
+  return isTokenHostChosen(connector) ? undefined : appCredentials[connector.slug];
+}
+
+function isTokenHostChosen({ auth: { oauth2 }, vars }: Connector): boolean {
+  if (oauth2 === undefined || oauth2.tokenHosts !== undefined) return false;
+  const templates = [oauth2.tokenUrl, oauth2.refreshUrl, oauth2.revocationUrl];
+  return Object.keys(vars).some((name) =>
+    templates.some(
+      (template) =>
+        typeof template === 'string'
+          ? /^(?:https?:\/\/)?[^/]*/.exec(template)?.[0].includes(`{${name}}`)
+          : template !== undefined, // a function may do anything with its variables
+    ),
+  );
+}
+
 function settingsOf(deps: AppDeps, connector: Connector, setting: AppSettingRow | undefined): AppSettings {
-  const hasOurCredentials = Object.hasOwn(deps.config.appCredentials, connector.slug);
+  const hasOurCredentials = operatorClient(deps, connector) !== undefined;
   return {
     isEnabled: setting?.is_enabled ?? false,
     credentialSource: setting?.credential_source ?? (hasOurCredentials ? 'ours' : 'own'),
@@ -175,9 +198,7 @@ function clientOf(
   connector: Connector,
   setting: AppSettingRow | undefined,
 ): { id: string; isOurs: boolean } | undefined {
-  const ours = Object.hasOwn(deps.config.appCredentials, connector.slug)
-    ? deps.config.appCredentials[connector.slug]
-    : undefined;
+  const ours = operatorClient(deps, connector);
   if ((setting?.credential_source ?? 'ours') === 'ours') {
     return ours && { id: ours.clientId, isOurs: true };
   }
@@ -198,7 +219,7 @@ export function currentOAuthClient(
   const client = clientOf(deps, connector, setting);
   if (client === undefined) throw new AppError('app_not_configured', { app: connector.name });
   if (client.isOurs) {
-    return { id: client.id, secret: deps.config.appCredentials[connector.slug]?.clientSecret };
+    return { id: client.id, secret: operatorClient(deps, connector)?.clientSecret };
   }
   const secret =
     setting.client_secret_sealed === null
@@ -244,10 +265,12 @@ export async function saveAppSettings(
   const refuse = (path: string, message: string): never => {
     throw new AppError('invalid_request', { problems: [{ path, message }] });
   };
-  if (input.credentialSource === 'ours' && !Object.hasOwn(deps.config.appCredentials, slug)) {
+  if (input.credentialSource === 'ours' && operatorClient(deps, connector) === undefined) {
     refuse(
       'credentialSource',
-      `this installation has no ${connector.name} client; the operator can set INLAY_APP_${slug.toUpperCase().replaceAll('-', '_')}_CLIENT_ID`,
+      isTokenHostChosen(connector)
+        ? `${connector.name} runs at an address of your choice, so the client has to be your own`
+        : `this installation has no ${connector.name} client; the operator can set INLAY_APP_${slug.toUpperCase().replaceAll('-', '_')}_CLIENT_ID`,
     );
   }
   const { oauth2 } = connector.auth;
@@ -282,7 +305,7 @@ export async function saveAppSettings(
       isEnabled: input.isEnabled ?? false,
       credentialSource:
         input.credentialSource ??
-        (input.clientId === undefined && Object.hasOwn(deps.config.appCredentials, slug) ? 'ours' : 'own'),
+        (input.clientId === undefined && operatorClient(deps, connector) !== undefined ? 'ours' : 'own'),
     }),
   });
   return findCatalogueApp(deps, tenant, slug);
