@@ -201,6 +201,34 @@ test('a credential travels only to its own hosts, and to no other by redirect', 
   );
 });
 
+test("a credential's header replaces the caller's, however each is spelt", async (t) => {
+  const { url } = await provider(t, seen);
+  const response = await door(t).send({
+    method: 'GET',
+    url,
+    headers: { 'x-api-key': 'of the caller' },
+    credential: { isFor: () => true, placement: { headers: { 'X-Api-Key': 'of the connection' } } },
+  });
+  assert.equal(parsed(response.body).headers['x-api-key'], 'of the connection');
+});
+
+test('a header that would smuggle another request is refused before anything is sent', async (t) => {
+  let calls = 0;
+  const { url } = await provider(t, (_request, response) => {
+    calls += 1;
+    response.end();
+  });
+  for (const headers of [
+    { 'x-a': 'b\r\nx-c: d' },
+    { 'transfer-encoding': 'chunked' },
+    { expect: '100-continue' },
+  ]) {
+    const sent = door(t).send({ method: 'POST', url, headers, body: '{}' });
+    await assert.rejects(sent, code('invalid_request', /^headers: hold one that HTTP does not allow/));
+  }
+  assert.equal(calls, 0);
+});
+
 test('a POST answered 303 becomes a GET without its body; 307 keeps both', async (t) => {
   const { url } = await provider(t, (request, response) => {
     if (request.url === '/end') {

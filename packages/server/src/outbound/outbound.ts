@@ -252,7 +252,12 @@ export function createOutbound(options: OutboundOptions): Outbound {
     return undiciRequest(target, {
       dispatcher: agent,
       method: hop.method,
-      headers: { 'user-agent': userAgent, 'accept-encoding': 'gzip', ...hop.headers, ...placement?.headers },
+      headers: {
+        'user-agent': userAgent,
+        'accept-encoding': 'gzip',
+        ...hop.headers,
+        ...lowerCased(placement?.headers),
+      },
       body: hop.hasBody ? (request.body ?? null) : null,
       signal,
       headersTimeout: 0,
@@ -325,6 +330,10 @@ function described(error: unknown, attempt: Attempt): unknown {
     return new AppError('egress_forbidden', { host: attempt.url.host, reason: cause.reason });
   }
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
+    const message = 'hold one that HTTP does not allow, or that only the connection itself may set';
+    return new AppError('invalid_request', { problems: [{ path: 'headers', message }] }, { cause: error });
+  }
   const wasNotSent = notSent.has(code) || /CERT|SELF_SIGNED|ERR_TLS|ERR_SSL/.test(code);
   return new AppError(
     'provider_unreachable',
