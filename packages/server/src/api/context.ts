@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import { isSecretName } from '#domain/secret-name';
 
 /** The context headers of spec/api §1.4 that may also stand in the query or in the body. */
 type ContextName =
@@ -33,6 +34,15 @@ export function headerOrQuery(request: FastifyRequest, name: ContextName): strin
 /** A flag of the wire: the strings "true" and "false" in headers and queries, a boolean in bodies. */
 export function contextFlag(request: FastifyRequest, name: ContextName): boolean {
   return contextValue(request, name) === 'true';
+}
+
+/** What a workflow, and the log of its execution, may see of the call that started it: no credential of the caller. */
+export function harmlessHeaders(request: FastifyRequest): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(request.headers)
+      .filter(([name]) => !isSecretName(name))
+      .map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
+  );
 }
 
 function text(value: unknown): string | undefined {

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { payloadBodyLimit, type ApiApp } from '#api/app';
 import { accountCallerOf, callerOf } from '#api/caller';
-import { contextFlag, contextValue } from '#api/context';
+import { contextFlag, contextValue, harmlessHeaders } from '#api/context';
 import type { ApiDeps } from '#api/deps';
 import { parseMultipartEvent } from '#api/v2/multipart-event';
 import { isAppEnabled } from '#db/enabled-app';
@@ -238,22 +238,12 @@ async function fire(
   await deps.engine.acceptEvent(tenant, {
     event: event.name,
     payload,
-    headers: contextFlag(request, 'include-headers') ? safeHeaders(request) : undefined,
+    headers: contextFlag(request, 'include-headers') ? harmlessHeaders(request) : undefined,
     linkedAccount: { id: linkedAccount.id, accountId: linkedAccount.accountId },
     configId: contextValue(request, 'config_id') ?? linkedAccount.accountId,
     slug,
     instanceTag: contextValue(request, 'instance_tag'),
   });
-}
-
-/** Headers that would hand credentials to workflows and to the log. */
-const secretHeader = /^(authorization|proxy-authorization|cookie|x-api-key)$|secret|token|password/i;
-
-function safeHeaders(request: FastifyRequest): Record<string, string> {
-  const pairs = Object.entries(request.headers).filter(([name]) => !secretHeader.test(name));
-  return Object.fromEntries(
-    pairs.map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
-  );
 }
 
 async function listShaped(deps: ApiDeps, request: FastifyRequest) {

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type ApiApp, payloadBodyLimit } from '#api/app';
 import { accountCallerOf } from '#api/caller';
-import { headerOrQuery } from '#api/context';
+import { harmlessHeaders, headerOrQuery } from '#api/context';
 import type { ApiDeps } from '#api/deps';
 import { type ExecutableWorkflow, findExecutableWorkflow } from '#db/executable-workflow';
 import { AppError } from '#domain/errors';
@@ -112,15 +112,6 @@ function unwrapped(body: unknown, schema: Readonly<Record<string, unknown>> | un
   const declared = schema?.['properties'];
   if (!isRecord(body) || !isRecord(body['payload']) || Object.keys(body).length !== 1) return body;
   return isRecord(declared) && 'payload' in declared ? body : body['payload'];
-}
-
-/** What a workflow may see of the call that started it: no credential of the caller. */
-function harmlessHeaders(request: FastifyRequest): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(request.headers).filter(
-      ([name]) => !/^(authorization|proxy-authorization|cookie|x-api-key)$|token|secret/.test(name),
-    ),
-  );
 }
 
 function shapeSync(answer: SyncAnswer): z.output<typeof syncAnswer> {

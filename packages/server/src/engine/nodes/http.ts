@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isForbiddenName, isRecord, parseExactJson } from '#domain/exact-json';
+import { isSecretName } from '#domain/secret-name';
 import { asText } from '#domain/template';
 import type { HttpNodeRequest, HttpNodeResponse } from '#engine/node-services';
 import { done, failed, nodeType, type NodeOutcome } from '#engine/nodes/node-type';
@@ -99,9 +100,9 @@ export const http = nodeType<HttpSettings>({
   omitsMissing: true,
   logged: ({ method, url, headers, body, bodyType }) => ({
     method,
-    url: url.href,
+    url: shownUrl(url),
     headers: Object.fromEntries(
-      headers.map(([name, value]) => [name, isSecretHeader(name) ? '[REDACTED]' : value]),
+      headers.map(([name, value]) => [name, isSecretName(name) ? '[REDACTED]' : value]),
     ),
     body: body ?? null,
     body_type: bodyType,
@@ -177,6 +178,11 @@ function readBody({ headers, body }: HttpNodeResponse): unknown {
   }
 }
 
-function isSecretHeader(name: string): boolean {
-  return /^(authorization|proxy-authorization|cookie|x-api-key|api-key)$|token|secret|password/i.test(name);
+/** An address as the log shows it: keys in its query are not readable. */
+function shownUrl(url: URL): string {
+  const shown = new URL(url);
+  for (const name of new Set(url.searchParams.keys())) {
+    if (isSecretName(name)) shown.searchParams.set(name, '[REDACTED]');
+  }
+  return shown.href;
 }
