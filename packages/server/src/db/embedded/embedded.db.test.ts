@@ -147,3 +147,15 @@ test('a new data folder can be passed through by the account of the server', asy
 test('a folder that cannot be made is refused at once', { timeout: 10_000 }, async () => {
   await assert.rejects(openEmbeddedPostgres('/proc/nothing/data'), { code: 'ENOENT' });
 });
+
+test('a stop after somebody deleted the data folder is no error', async () => {
+  const home = path.join(parent, 'deleted');
+  const server = await openEmbeddedPostgres(home);
+  const pid = await serverPid(home);
+  await rm(home, { recursive: true, force: true });
+  try {
+    await server.stopUnlessUsed();
+  } finally {
+    process.kill(pid, 'SIGQUIT');
+  }
+});

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { Client } from 'pg';
 import { makeDataFolder } from '#db/data-folder';
@@ -49,11 +50,13 @@ export async function openEmbeddedPostgres(
       });
     },
     stop: () => withFileLock(lockFile(home), () => stopServer(cluster)),
-    stopUnlessUsed: () =>
-      withFileLock(lockFile(home), async () => {
+    async stopUnlessUsed() {
+      if (!existsSync(home)) return; // deleted under a running server, which ends by itself then
+      await withFileLock(lockFile(home), async () => {
         if (await hasClients(socketDirectory)) return;
         await stopServer(cluster);
-      }),
+      });
+    },
   };
 }
 
