@@ -1,4 +1,5 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ensureChromium } from './chromium.mjs';
 import { checkout, say, Stop } from './paths.mjs';
@@ -36,7 +37,8 @@ export async function runTests(node) {
   const chromium = await ensureChromium();
   const stopTestServer = await startTestServer(node);
   const bin = (name) => path.join(checkout, 'node_modules', name);
-  const suite = (files) => ['--test', '--test-timeout=300000', ...files];
+  const results = mkdtempSync(path.join(tmpdir(), 'inlay-results-'));
+  const suite = (files) => ['--test', '--test-timeout=300000', ...reporters(results), ...files];
   /** @type {[string, string[]][]} */
   const steps = [
     ['types', [bin('typescript/bin/tsc'), '-p', 'tsconfig.json']],
@@ -48,20 +50,44 @@ export async function runTests(node) {
     ['whole-system tests', ['--test-concurrency=1', ...suite(filesIn(['tests'], isPure))]],
   ];
   const env = { ...process.env, CHROMIUM: chromium };
-  const failed = [];
+  const failedSteps = [];
+  const total = { passed: 0, failed: 0 };
   const since = Date.now();
   try {
     for (const [name, command] of steps) {
       say(`\n== ${name}`);
-      if ((await handOver(node, command, { cwd: checkout, env })) !== 0) failed.push(name);
+      const code = await handOver(node, command, { cwd: checkout, env });
+      const { passed, failed } = readResults(results) ?? { passed: code === 0 ? 1 : 0, failed: 0 };
+      total.passed += passed;
+      total.failed += code === 0 ? failed : Math.max(failed, 1);
+      if (code !== 0) failedSteps.push(name);
     }
   } finally {
+    rmSync(results, { recursive: true, force: true });
     await stopTestServer();
   }
   const seconds = Math.round((Date.now() - since) / 1000);
-  const verdict = failed.length === 0 ? 'all passed' : `FAILED: ${failed.join(', ')}`;
+  const verdict = failedSteps.length === 0 ? 'all passed' : `FAILED: ${failedSteps.join(', ')}`;
   process.stdout.write(`\nnpm test: ${steps.length} steps in ${seconds} s, ${verdict}\n`);
-  return failed.length === 0 ? 0 : 1;
+  process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`);
+  return failedSteps.length === 0 ? 0 : 1;
+}
+
+/** For people on the terminal, and for us in a file. */
+function reporters(folder) {
+  const file = path.join(folder, 'tap');
+  const onTerminal = ['--test-reporter=spec', '--test-reporter-destination=stdout'];
+  return [...onTerminal, '--test-reporter=tap', `--test-reporter-destination=${file}`];
+}
+
+/** What the suite that just ran counted; undefined for a step that is no suite, or a suite that broke off. */
+function readResults(folder) {
+  const file = path.join(folder, 'tap');
+  if (!existsSync(file)) return undefined;
+  const text = readFileSync(file, 'utf8');
+  rmSync(file);
+  const count = (name) => Number(new RegExp(`^# ${name} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
+  return { passed: count('pass'), failed: count('fail') + count('cancelled') };
 }
 
 /** The PostgreSQL of the database tests; ended afterwards unless it ran before, or others use it by then. */
