@@ -9,6 +9,7 @@ import { ensureFirstOrganization, openDemo, type FirstOrganization } from '#boot
 import { claimDataFolder, type RunState } from '#boot/instance';
 import { assertPortFree, explainListenError } from '#boot/port';
 import type { Config } from '#config';
+import { makeDefaultConfig } from '#configs/index';
 import { migrate } from '#db/migrate';
 import { createDb, createPool } from '#db/pool';
 import { systemClock } from '#domain/clock';
@@ -90,6 +91,7 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
     outbound,
     connectors,
     sandbox,
+    onConnected: makeDefaultConfig,
   };
   // Acme CRM starts beside the engine; what comes of it is looked at below.
   const demoStart = hasDemo ? startDemo(config, log, vault) : undefined;

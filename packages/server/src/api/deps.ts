@@ -1,6 +1,7 @@
 import type { connectors } from '@inlay/connectors';
 import type { Logger } from 'pino';
 import type { Pool } from 'pg';
+import type { OnConnected } from '#connections/index';
 import type { Db } from '#db/schema';
 import type { Clock } from '#domain/clock';
 import type { Outbound } from '#outbound/index';
@@ -48,4 +49,6 @@ export interface ApiDeps {
   readonly connectors: typeof connectors;
   /** Every node type that a workflow may hold; the engine's registry. */
   readonly nodeTypes: NodeTypes;
+  /** What follows on a new connection, in its transaction; see `makeDefaultConfig`. */
+  readonly onConnected: OnConnected;
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { connectors } from '@inlay/connectors';
 import { pino } from 'pino';
+import { makeDefaultConfig } from '#configs/index';
 import { newId } from '#domain/ids';
 import { systemClock } from '#domain/clock';
 import type { LinkedAccountRef } from '#domain/linked-account';
@@ -64,6 +65,7 @@ export async function createTestApi(
     log: pino({ level: 'error' }),
     connectors,
     nodeTypes: builtInNodes,
+    onConnected: makeDefaultConfig,
     vault: createVault({
       keys: [{ id: '00'.repeat(8), key: randomBytes(32) }],
       derivationKey: randomBytes(32),

@@ -8,6 +8,7 @@ import {
 } from '#db/config';
 import type { ConfigKey, StoredConfig } from '#db/config';
 import { listFields } from '#db/config-field';
+import { findLinkedAccountById } from '#db/linked-account';
 import type { StoredField } from '#db/config-field';
 import { hasConnection, isAppEnabled } from '#db/enabled-app';
 import type { Db } from '#db/schema';
@@ -66,8 +67,7 @@ export async function openConfig(
   const errors = await tenantTransaction(deps.db, tenant, async (transaction) => {
     const key = keyOf(call);
     if ((await findConfig(transaction, tenant, key)) === undefined) {
-      const fieldValues = defaultsOf(await listFields(transaction, tenant, call.slug), null);
-      await insertConfig(transaction, tenant, key, { fieldValues, labels: change.labels });
+      await insertWithDefaults(transaction, tenant, key, change.labels);
     }
     return applyChange(transaction, call, {
       fields: change.fields ?? {},
@@ -76,6 +76,21 @@ export async function openConfig(
     });
   });
   return readConfig(deps, call, errors);
+}
+
+/**
+ * Makes the default config of an app that an account has just connected, so that workflows that switch themselves
+ * on (spec/connect §12.7) run from now on. One that is there stays as it is.
+ *
+ * @param transaction - the one that stores the connection: neither is ever there without the other
+ */
+export async function makeDefaultConfig(
+  transaction: Db,
+  { tenant, linkedAccountId, slug }: { tenant: Tenant; linkedAccountId: string; slug: string },
+): Promise<void> {
+  const account = await findLinkedAccountById(transaction, tenant, linkedAccountId);
+  if (account === undefined) throw new AppError('not_found', { what: 'Linked account', id: linkedAccountId });
+  await insertWithDefaults(transaction, tenant, { linkedAccountId, slug, configId: account.accountId });
 }
 
 /** @throws AppError `config_not_found`: reading makes nothing. */
@@ -179,6 +194,11 @@ export async function setConfigField(
     }
   });
   return getConfigField(deps, call);
+}
+
+async function insertWithDefaults(db: Db, tenant: Tenant, key: ConfigKey, labels?: unknown): Promise<void> {
+  const fieldValues = defaultsOf(await listFields(db, tenant, key.slug), null);
+  await insertConfig(db, tenant, key, { fieldValues, labels });
 }
 
 async function readConfig(

@@ -6,6 +6,7 @@ export {
   type FieldCall,
   getConfig,
   getConfigField,
+  makeDefaultConfig,
   openConfig,
   saveConfig,
   setConfigField,

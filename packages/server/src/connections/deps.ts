@@ -33,8 +33,10 @@ export interface ConnectionDeps {
     warn(detail: object, message: string): void;
   };
   /** Runs inside the transaction that stores a new connection, e.g. to make the default config. */
-  readonly onConnected?: (
-    transaction: Db,
-    connection: { readonly tenant: Tenant; readonly linkedAccountId: string; readonly slug: string },
-  ) => Promise<void>;
+  readonly onConnected?: OnConnected;
 }
+
+export type OnConnected = (
+  transaction: Db,
+  connection: { readonly tenant: Tenant; readonly linkedAccountId: string; readonly slug: string },
+) => Promise<void>;

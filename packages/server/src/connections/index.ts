@@ -24,7 +24,7 @@ export {
   saveAppSettings,
 } from '#connections/apps';
 export { connectWithKeys } from '#connections/connect-with-keys';
-export type { ConnectionDeps, ConnectorCatalogue } from '#connections/deps';
+export type { ConnectionDeps, ConnectorCatalogue, OnConnected } from '#connections/deps';
 export { importOAuthCredential } from '#connections/import-credential';
 export { disconnect } from '#connections/disconnect';
 export {

@@ -66,7 +66,8 @@ export async function storeConnection(
       proven.identifier !== undefined &&
       !isDeepStrictEqual(before.identifier, proven.identifier);
     if (isOtherAccount) await log('account_changed', { from: before.identifier, to: proven.identifier });
-    await deps.onConnected?.(transaction, { tenant, linkedAccountId, slug });
+    // Authorizing again changes nothing that the account chose, not even a config that it deleted.
+    if (before === undefined) await deps.onConnected?.(transaction, { tenant, linkedAccountId, slug });
     return { isNew: before === undefined };
   });
 }

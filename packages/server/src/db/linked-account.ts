@@ -21,6 +21,22 @@ export async function findLinkedAccountRef(
   return row && { id: row.id, accountId: row.account_id, name: row.name };
 }
 
+/** Finds an account by our own id. */
+export async function findLinkedAccountById(
+  db: Db,
+  tenant: Tenant,
+  id: string,
+): Promise<LinkedAccountRef | undefined> {
+  const row = await db
+    .selectFrom('linked_account')
+    .select(['account_id', 'name'])
+    .where('org_id', '=', tenant.orgId)
+    .where('environment', '=', tenant.environment)
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return row && { id, accountId: row.account_id, name: row.name };
+}
+
 export function findLinkedAccount(
   db: Db,
   tenant: Tenant,

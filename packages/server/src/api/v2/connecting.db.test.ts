@@ -263,3 +263,52 @@ test('credentials of another system are taken over in both shapes, and tried fir
   const second = await move({ apiKey: acmeKey });
   assert.deepEqual(second.body, { success: true, message: 'Integration - acme-crm updated' });
 });
+
+test('whichever way an account connects, its default config is there, and workflows that switch themselves on are', async () => {
+  const asCompany = { headers: { 'x-api-key': api.org.keys.test } };
+  const made = await api.app.inject({
+    ...asCompany,
+    method: 'POST',
+    url: '/api/v2/public/workflow',
+    payload: { name: 'By itself', slug: 'acme-crm', autoEnable: true },
+  });
+  const { _id: id } = made.json().workflow;
+  const publish = `/api/v2/public/workflow/${id}/publish`;
+  await api.app.inject({ ...asCompany, method: 'PUT', url: publish, payload: {} });
+
+  const ways: Record<string, (account: string) => Promise<unknown>> = {
+    'by-oauth': async (account) => {
+      const url = '/api/v2/public/linked-account/integration/oauth-url/acme-crm';
+      const query = await consent(String((await call('GET', url, account)).body['auth_url']));
+      return call('GET', `/api/v1/acme-crm/callback?${query.toString()}`);
+    },
+    'by-key': (account) =>
+      call('PUT', '/api/v2/public/linked-account/integration/save-key-credentials/acme-crm', account, {
+        apiKey: acmeKey,
+      }),
+    'by-import': (account) =>
+      call('PUT', '/api/v2/public/migrate-token', account, {
+        slug: 'acme-crm',
+        auth_object: { keybased: { apiKey: acmeKey } },
+      }),
+  };
+  const config = '/api/v2/f-sdk/slug/acme-crm/config';
+  for (const [account, connect] of Object.entries(ways)) {
+    await api.addLinkedAccount(account);
+    const headers = { authorization: `Bearer ${await tokenOf(account)}` };
+    const read = async () => (await api.app.inject({ url: config, headers })).json() as Answer['body'];
+    assert.equal((await read())['status_code'], 404);
+    await connect(account);
+    const { config_id: configId, workflows } = await read();
+    assert.equal(configId, account);
+    assert.deepEqual(
+      (workflows as { name: string; enabled: boolean }[]).map(({ name, enabled }) => [name, enabled]),
+      [['By itself', true]],
+      account,
+    );
+    // What the account removed does not come back when it authorizes again.
+    await api.app.inject({ method: 'DELETE', url: config, headers });
+    await connect(account);
+    assert.equal((await read())['status_code'], 404, account);
+  }
+});
