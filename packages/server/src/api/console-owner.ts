@@ -26,7 +26,7 @@ export async function createConsoleOwner(
     })
     .catch((cause: unknown) => {
       if (!(cause instanceof APIError) || cause.statusCode >= 500) throw cause;
-      throw new AppError('sign_up_refused', { reason: cause.message }, { cause });
+      throw new AppError('sign_up_refused', { reason: cause.message.replace(/\.$/, '') }, { cause });
     });
   try {
     const organization = await deps.db.transaction().execute(async (db) => {

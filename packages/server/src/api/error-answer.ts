@@ -114,8 +114,20 @@ function fromFastify(error: unknown, request: FastifyRequest): AppError {
     case postgresCharacterError:
       return new AppError('invalid_request', { problems: [{ path: '', message: nulMessage }] }, cause);
     default:
-      return new AppError('internal', undefined, cause);
+      return isFileRefusal(error)
+        ? new AppError(
+            'route_not_found',
+            { method: request.method, path: request.url.split('?')[0] ?? '' },
+            cause,
+          )
+        : new AppError('internal', undefined, cause);
   }
+}
+
+/** What @fastify/send says about a path that leaves its folder or that no file can have. */
+function isFileRefusal(error: unknown): boolean {
+  const { expose, statusCode } = error as { expose?: unknown; statusCode?: unknown };
+  return expose === true && typeof statusCode === 'number' && statusCode < 500;
 }
 
 /** character_not_in_repertoire: a `%00` of the path or the query reached a query. */
