@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { wireTime } from '#api/wire';
+import { ownApp } from '#api/v2/workflow-app';
 import { appIconUrl, appId } from '#domain/app';
 import type { ExecutionDetail, ExecutionHeader, NodeRun } from '#engine/index';
 
@@ -42,7 +43,7 @@ export const executionShape = z.object({
   waiting_on: z.literal('time').optional(),
   linked_account_id: z.string(),
   config_id: z.string(),
-  associated_application: named.optional(),
+  associated_application: named,
   associated_workflow: named,
   associated_trigger_application: named
     .extend({ app_type: z.string(), origin_trigger: z.object({ _id: z.string(), name: z.string() }) })
@@ -98,7 +99,7 @@ export function shapeExecution(
   header: ExecutionHeader,
   context: ShapeContext,
 ): z.output<typeof executionShape> {
-  const app = header.appSlug === null ? undefined : shapeApp(header.appSlug, context);
+  const app = shapeApp(header, context);
   const eventId = header.triggerEvent === null ? undefined : context.eventIds.get(header.triggerEvent);
   const begun = header.startedAt ?? header.createdAt;
   return {
@@ -111,16 +112,15 @@ export function shapeExecution(
     ...(header.state === 'waiting' && { waiting_on: 'time' as const }),
     linked_account_id: header.accountId,
     config_id: header.configId,
-    ...(app !== undefined && { associated_application: app }),
+    associated_application: app,
     associated_workflow: { _id: header.workflowId, name: header.workflowName ?? '' },
-    ...(app !== undefined &&
-      header.triggerEvent !== null && {
-        associated_trigger_application: {
-          ...app,
-          app_type: header.appSlug ?? '',
-          origin_trigger: { _id: eventId ?? '', name: header.triggerEvent },
-        },
-      }),
+    ...(header.triggerEvent !== null && {
+      associated_trigger_application: {
+        ...app,
+        app_type: header.appSlug ?? 'custom',
+        origin_trigger: { _id: eventId ?? '', name: header.triggerEvent },
+      },
+    }),
     ...(header.triggerEvent !== null && { trigger_application_event: header.triggerEvent }),
     ...(eventId !== undefined && { associated_event_id: eventId }),
     type_of_execution: header.mode === 'sync' ? 'SYNC' : 'ASYNC',
@@ -186,6 +186,14 @@ function completion({ state, nodeCount, finishedNodeCount }: ExecutionHeader): n
   return nodeCount === 0 ? 0 : Math.round((finishedNodeCount / nodeCount) * 100);
 }
 
-function shapeApp(slug: string, { publicUrl, appName }: ShapeContext): z.output<typeof named> {
+/** Clients read the app's name unguarded, so a workflow without an app names the organisation's own. */
+function shapeApp(
+  { appSlug: slug, orgId }: ExecutionHeader,
+  { publicUrl, appName }: ShapeContext,
+): z.output<typeof named> {
+  if (slug === null) {
+    const { _id, name } = ownApp(orgId);
+    return { _id, name };
+  }
   return { _id: appId(slug), name: appName(slug), icon: appIconUrl(publicUrl, slug) };
 }

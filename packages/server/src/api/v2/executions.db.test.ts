@@ -306,3 +306,14 @@ test('a filter that names nothing is refused with the names that exist', async (
   );
   assert.equal((await call('GET', '/api/v2/public/execution?start_date=yesterday')).statusCode, 400);
 });
+
+test('an execution names an application also when its workflow belongs to no app', async () => {
+  const id = await publish(chain([start, { ...answerNode, id: '2', data: { data: 'x', status_code: 200 } }]));
+  const { execution_id } = (
+    await call('POST', `/api/v2/public/workflow/${id}/execute`, { sync_execution: 'true' }, {})
+  ).json();
+  const execution = (await call('GET', `/api/v2/public/execution/${execution_id}`)).json();
+  assert.equal(execution.associated_application.name, 'My App');
+  assert.match(execution.associated_application._id, /^[0-9a-f]{24}$/);
+  assert.equal('associated_trigger_application' in execution, false);
+});
