@@ -38,11 +38,12 @@ async function openInDashboard(where: string, heading: string | RegExp): Promise
   await dashboard.getByRole('heading', { level: 1, name: heading }).waitFor();
 }
 
+/** Saves the form; a disabled button alone would not tell a saved form from one that is being saved. */
 async function save(page: Page): Promise<void> {
+  const saved = page.waitForResponse((response) => response.request().method() === 'PATCH');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
-  await until(() => page.getByRole('button', { name: 'Save', exact: true }).isDisabled(), {
-    what: 'the form to be saved',
-  });
+  const response = await saved;
+  assert.equal(response.status(), 200, await response.text());
 }
 
 /** Copies by the button beside a value, and reads the clipboard. */
