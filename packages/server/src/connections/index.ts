@@ -1,5 +1,5 @@
 export * from '#connections/session-jwt';
-export { type ConnectLinkInput, createConnectLink, openConnectLink } from '#connections/connect-links';
+export { createConnectLink, openConnectLink } from '#connections/connect-links';
 export {
   createLinkedAccount,
   deleteLinkedAccount,
@@ -12,10 +12,6 @@ export {
 export { issueSessionToken } from '#connections/session-tokens';
 export {
   type App,
-  type AppSettings,
-  type AppSettingsInput,
-  callbackUrl,
-  type ConnectedAccount,
   findApp,
   findCatalogueApp,
   listApps,
@@ -24,14 +20,8 @@ export {
   saveAppSettings,
 } from '#connections/apps';
 export { connectWithKeys } from '#connections/connect-with-keys';
-export type { ConnectionDeps, ConnectorCatalogue, OnConnected } from '#connections/deps';
+export type { ConnectionDeps, OnConnected } from '#connections/deps';
 export { importOAuthCredential } from '#connections/import-credential';
 export { disconnect } from '#connections/disconnect';
-export {
-  type ActionCall,
-  actionEffect,
-  type ActionResult,
-  executeAction,
-  loadFieldOptions,
-} from '#connections/execute-action';
+export { actionEffect, executeAction, loadFieldOptions } from '#connections/execute-action';
 export { type CallbackHint, type CallbackOutcome, finishOAuth, startOAuth } from '#connections/oauth-flow';

@@ -61,15 +61,6 @@ export async function revealApiKey(deps: OrganizationDeps, orgId: string, keyId:
   return deps.vault.open(row.key_sealed, sealContext('api_key.key_sealed', row.id)).toString();
 }
 
-/** The oldest living key of an environment: what outbound webhooks are signed with. */
-export async function signingApiKey(deps: OrganizationDeps, tenant: Tenant): Promise<string> {
-  const row = (await listApiKeys(deps.db, tenant.orgId)).find(
-    (key) => key.environment === tenant.environment,
-  );
-  if (row === undefined) throw new AppError('not_found', { what: 'API key of', id: tenant.environment });
-  return deps.vault.open(row.key_sealed, sealContext('api_key.key_sealed', row.id)).toString();
-}
-
 /** Replaces a key: the old one stops working with the same commit that makes the new one. @throws not_found */
 export async function regenerateApiKey(
   deps: OrganizationDeps,

@@ -1,16 +1,6 @@
-export {
-  apiKeysOf,
-  type ApiKeySummary,
-  createApiKey,
-  hashApiKey,
-  type OrganizationDeps,
-  regenerateApiKey,
-  revealApiKey,
-  signingApiKey,
-} from '#organizations/api-keys';
+export { apiKeysOf, hashApiKey, regenerateApiKey, revealApiKey } from '#organizations/api-keys';
 export {
   changeOrganization,
-  createFirstKeys,
   createOrganization,
   getOrganization,
   type NewOrganization,
