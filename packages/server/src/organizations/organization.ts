@@ -37,7 +37,7 @@ export async function createOrganization(
 }
 
 /** The keys that every organisation starts with. */
-export async function createFirstKeys(
+async function createFirstKeys(
   deps: OrganizationDeps,
   orgId: string,
 ): Promise<{ test: string; production: string }> {
