@@ -20,7 +20,13 @@ export interface NodeServices {
     params: unknown;
     signal?: AbortSignal;
   }): Promise<{ output: unknown; console: readonly { level: string; text: string }[] }>;
-  runJsonata(input: { expression: string; input: unknown; timeoutMs: number }): Promise<unknown>;
+  runJsonata(input: {
+    expression: string;
+    input: unknown;
+    tenant: Tenant;
+    timeoutMs: number;
+    signal: AbortSignal;
+  }): Promise<unknown>;
 }
 
 export interface HttpNodeRequest {

@@ -359,6 +359,29 @@ describe('JSONata runs under the same guard', () => {
     await failsWith('code_failed', sandbox.runJsonata({ expression: '$sum(', input }), /./);
   });
 
+  test('expressions of one tenant keep nothing for the next, and outlive the isolates they share', async () => {
+    const tenant = { orgId: 'a'.repeat(24), environment: 'test' as const };
+    const other = { ...tenant, environment: 'production' as const };
+    const evaluate = (expression: string, input: unknown = {}, by = tenant as typeof tenant | typeof other) =>
+      sandbox.runJsonata({ expression, input, tenant: by });
+    assert.equal(await evaluate('$kept := 5'), 5);
+    assert.equal(await evaluate('$kept'), null);
+    await evaluate('$ ~> |__proto__|{"polluted": 1}|').catch(() => undefined);
+    await evaluate('$merge([{"__proto__": {"polluted": 1}}]).n').catch(() => undefined);
+    for (const by of [tenant, other]) assert.equal(await evaluate('polluted', {}, by), null);
+    await failsWith('code_failed', evaluate('$error("no")'));
+    // Past the last run of an isolate, in turns with a tenant that gets its own.
+    for (let n = 0; n < 600; n += 1) {
+      assert.equal(await evaluate('n + 1', { n }), n + 1);
+      if (n % 100 === 0) assert.equal(await evaluate('n * 2', { n }, other), n * 2);
+    }
+    // More tenants than isolates are kept.
+    for (const letter of 'bcdefgh') {
+      assert.equal(await evaluate('n', { n: letter }, { ...tenant, orgId: letter.repeat(24) }), letter);
+    }
+    assert.equal(await run('return 1 + 1'), 2);
+  });
+
   test('endless recursion and prototypes', async () => {
     await failsWith(
       'code_timeout',

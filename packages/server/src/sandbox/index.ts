@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { AppError } from '#domain/errors';
+import type { Tenant } from '#domain/tenant';
 import type { Outbound } from '#outbound/index';
 import { httpBridge } from '#sandbox/http-bridge';
 import type { Jail } from '#sandbox/jail';
@@ -26,13 +27,15 @@ export interface Sandbox {
     signal?: AbortSignal | undefined;
   }): Promise<{ output: unknown; console: LogLine[] }>;
   /**
-   * Evaluates a JSONata expression under the same limits.
+   * Evaluates a JSONata expression under the same limits. Expressions of one tenant may share an isolate, never
+   * those of two; without a tenant the isolate is its own.
    *
    * @throws AppError as `runCode` does.
    */
   runJsonata(run: {
     expression: string;
     input: unknown;
+    tenant?: Tenant | undefined;
     timeoutMs?: number;
     signal?: AbortSignal | undefined;
   }): Promise<unknown>;
@@ -53,13 +56,16 @@ export interface SandboxOptions {
 
 const defaults = { timeoutMs: 60_000, memoryMb: 256, transformMemoryMb: 256, transformTimeoutMs: 10_000 };
 const longestQueue = 1_000;
-/** A process is replaced after this many runs, so that nothing can build up in it. */
+/** A process is replaced after this many runs of code, so that nothing can build up in it. */
 const runsPerProcess = 1_000;
+/** JSONata mostly finds an isolate that is there already. */
+const wearOf = { code: 1, jsonata: 0.02 } as const;
 const consoleCharacters = 64 * 1024;
 
 interface Member {
   readonly process: SandboxProcess;
-  runs: number;
+  /** Runs of code so far; JSONata counts in part. */
+  wear: number;
 }
 
 /** Makes the pool. Processes start when they are needed and then stay warm. */
@@ -82,13 +88,14 @@ export function createSandbox(options: SandboxOptions): Sandbox {
       });
       return { output: readOutput(result), console: console.lines };
     },
-    async runJsonata({ expression, input, timeoutMs, signal }) {
+    async runJsonata({ expression, input, tenant, timeoutMs, signal }) {
       const result = await pool.run({
         kind: 'jsonata',
         source: expression,
         input: toJson(input),
         memoryMb: defaults.transformMemoryMb,
         timeoutMs: timeoutMs ?? defaults.transformTimeoutMs,
+        room: tenant === undefined ? undefined : `${tenant.orgId}/${tenant.environment}`,
         signal,
         onConsole: () => undefined,
         onAsk: () => Promise.resolve('{}'),
@@ -164,7 +171,7 @@ function processPool(options: SandboxOptions) {
         );
       }
       const process = isFirst ? found.first : await startProcess(found.jail, sources);
-      const member = { process, runs: 0 };
+      const member = { process, wear: 0 };
       all.add(member);
       if (isClosed) process.kill();
       return member;
@@ -177,7 +184,7 @@ function processPool(options: SandboxOptions) {
   }
 
   function giveBack(member: Member): void {
-    if (!member.process.isAlive() || member.runs >= runsPerProcess || isClosed) {
+    if (!member.process.isAlive() || member.wear >= runsPerProcess || isClosed) {
       member.process.kill();
       all.delete(member);
       if (waiting.length > 0) serveNext();
@@ -217,7 +224,7 @@ function processPool(options: SandboxOptions) {
     async run(job: ProcessJob): Promise<string> {
       if (isClosed) throw new AppError('sandbox_busy', { waiting: 0 });
       const member = await take(job.signal);
-      member.runs += 1;
+      member.wear += wearOf[job.kind];
       try {
         return await member.process.run(job);
       } finally {

@@ -14,6 +14,8 @@ export interface ProcessJob {
   readonly input: string;
   readonly memoryMb: number;
   readonly timeoutMs: number;
+  /** Runs of the same name may share an isolate. */
+  readonly room?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** A line that the code printed, as the child sent it. */
   readonly onConsole: (text: string) => void;
@@ -178,8 +180,8 @@ export async function startProcess(jail: Jail, sources: readonly string[]): Prom
         kill(job.signal?.reason instanceof Error ? job.signal.reason : new Error('stopped'));
       job.signal?.addEventListener('abort', onAbort, { once: true });
       try {
-        const { kind, source, input, memoryMb } = job;
-        child.stdin?.write(encodeFrame('job', JSON.stringify({ kind, source, input, memoryMb })));
+        const { kind, source, input, memoryMb, room } = job;
+        child.stdin?.write(encodeFrame('job', JSON.stringify({ kind, source, input, memoryMb, room })));
         return await outcome.promise;
       } catch (error) {
         // Whoever used up its memory may have left the process short of it: start afresh.

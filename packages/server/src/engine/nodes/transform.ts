@@ -31,7 +31,13 @@ export const transform = nodeType({
   literal: ['query', 'expression'],
   async run({ query, expression, input }, ctx) {
     const { source, isWrapped } = readQuery(query ?? expression ?? '');
-    const value = await ctx.services.runJsonata({ expression: source, input: readInput(input), timeoutMs });
+    const value = await ctx.services.runJsonata({
+      expression: source,
+      input: readInput(input),
+      tenant: ctx.tenant,
+      timeoutMs,
+      signal: ctx.signal,
+    });
     return done(isWrapped ? { output: value } : value);
   },
 });
