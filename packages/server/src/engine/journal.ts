@@ -56,6 +56,9 @@ interface Batch {
 
 const largestFlush = 2_000;
 const retryEveryMs = 200;
+/** What nobody waits for is written with what somebody waits for, or after this time. */
+const longestUnwaitedMs = 25;
+const mostUnwaited = 500;
 
 /** Opens the journal for one worker id; after a lost lease a new one is opened under a new id. */
 export function openJournal(deps: JournalDeps, workerId: string): Journal {
@@ -63,9 +66,12 @@ export function openJournal(deps: JournalDeps, workerId: string): Journal {
   let endings: RunEnding[] = [];
   let waiters: Waiter[] = [];
   let running: Promise<void> | undefined;
+  let unwaited: NodeJS.Timeout | undefined;
   let isLost = false;
 
   function kick(): void {
+    clearTimeout(unwaited);
+    unwaited = undefined;
     running ??= drain();
   }
 
@@ -164,7 +170,8 @@ export function openJournal(deps: JournalDeps, workerId: string): Journal {
   return {
     add(row) {
       rows.push(row);
-      kick();
+      if (rows.length >= mostUnwaited) kick();
+      else unwaited ??= setTimeout(kick, longestUnwaitedMs);
     },
     addAndCommit(row) {
       rows.push(row);
@@ -175,6 +182,7 @@ export function openJournal(deps: JournalDeps, workerId: string): Journal {
       await wait(ending.executionId);
     },
     async idle() {
+      if (hasWork()) kick();
       await running;
     },
   };
