@@ -44,6 +44,7 @@ export interface Answer {
 
 const cli = path.resolve(import.meta.dirname, '../packages/server/src/cli/inlay.ts');
 /** What scripts/start.sh starts it with. */
+const compileCache = path.resolve(import.meta.dirname, '../node_modules/.cache/node-compile');
 const nodeFlags = path.resolve(import.meta.dirname, '../scripts/node-flags');
 
 export async function startInlay(
@@ -57,6 +58,7 @@ export async function startInlay(
   const port = await freePort();
   const env = {
     ...process.env,
+    NODE_COMPILE_CACHE: compileCache,
     INLAY_DATA_DIR: dataDir,
     INLAY_PORT: String(port),
     INLAY_ACME_PORT: String(await freePort()),
