@@ -200,6 +200,9 @@ test('documents that cannot be read name the field, and prototype keys are refus
   refused({ nodes: 'x' }, /nodes: /);
   refused({ nodes: [{ id: '1' }] }, /nodes\.0\.node_type: required/);
   refused({ nodes: [{ id: '../etc', type: 'http' }] }, /nodes\.0\.id: use 1 to 64/);
+  for (const id of ['__proto__', 'constructor', 'prototype']) {
+    refused({ nodes: [start, { id, type: 'http' }] }, /nodes\.1\.id: is a name that nothing may have/);
+  }
   refused({ nodes: [start], edges: [{ source: '1' }] }, /edges\.0: an edge needs/);
   refused({ nodes: Array.from({ length: 501 }, (_, i) => http(String(i))) }, /nodes: /);
   refused(JSON.parse('{"nodes":[{"id":"1","type":"start","data":{"__proto__":{"x":1}}}]}'), /"__proto__"/);

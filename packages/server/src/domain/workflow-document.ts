@@ -67,7 +67,13 @@ const record = z.record(z.string(), z.unknown());
 
 const nodeSchema = z
   .looseObject({
-    id: text.pipe(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'use 1 to 64 letters, digits, - or _')),
+    id: text.pipe(
+      z
+        .string()
+        .regex(/^[A-Za-z0-9_-]{1,64}$/, 'use 1 to 64 letters, digits, - or _')
+        // Ids become keys of the document (`retired_nodes`), and it may hold no such key.
+        .refine((id) => !isForbiddenName(id), 'is a name that nothing may have; choose another'),
+    ),
     node_type: z.string().optional(),
     type: z.string().optional(),
     name: z.string().max(limits.name).optional(),
