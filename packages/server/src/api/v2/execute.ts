@@ -10,6 +10,9 @@ import { isRecord } from '#domain/exact-json';
 import { readWorkflowDocument } from '#domain/workflow-document';
 import { createPayloadChecker, type SyncAnswer } from '#engine/index';
 
+/** Statuses that HTTP gives no body (RFC 9110 §15); clients parse one, so these stand in `status_code` alone. */
+const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
+
 const asyncAnswer = z.object({ execution_id: z.string(), message: z.string() });
 const syncAnswer = z.object({
   execution_id: z.string(),
@@ -79,7 +82,8 @@ export function executeRoutes(app: ApiApp, deps: ApiDeps): void {
             message: 'The workflow takes longer; it runs on. Read the execution by its id.',
           };
         }
-        reply.code(answer.statusCode ?? 200);
+        const status = answer.statusCode ?? 200;
+        reply.code(bodiless.has(status) ? 200 : status);
         return shapeSync(answer);
       },
     );

@@ -317,3 +317,17 @@ test('an execution names an application also when its workflow belongs to no app
   assert.match(execution.associated_application._id, /^[0-9a-f]{24}$/);
   assert.equal('associated_trigger_application' in execution, false);
 });
+
+test('a Response node whose status allows no body still answers with one', async () => {
+  for (const status_code of [204, 205, 304]) {
+    const id = await publish(chain([start, { ...answerNode, id: '2', data: { data: 'done', status_code } }]));
+    const answer = await call(
+      'POST',
+      `/api/v2/public/workflow/${id}/execute`,
+      { sync_execution: 'true' },
+      {},
+    );
+    const { return_value, status_code: told } = answer.json();
+    assert.deepEqual([answer.statusCode, return_value, told], [200, 'done', status_code]);
+  }
+});
