@@ -1,6 +1,7 @@
 import { type ReactNode, useCallback, useId, useState } from 'react';
 import { AppLogo } from '#components/app-logo.tsx';
 import { Button } from '#components/button.tsx';
+import { categoryName } from '#components/category-name.ts';
 import { Icon } from '#components/icon.tsx';
 import { useResource } from '#components/use-resource.ts';
 import type { Application } from '../api/wire.ts';
@@ -127,9 +128,7 @@ function Empty({ title, text, children }: { title: string; text: string; childre
 export function categoryOf(app: Application): string {
   const tag = app.tags?.[0]?.trim();
   if (tag === undefined || tag === '') return t('uncategorised');
-  // Tags are slugs ("sales") or names; the short ones are abbreviations (crm, ats, hr).
-  if (tag.length <= 3) return tag.toUpperCase();
-  return tag.charAt(0).toUpperCase() + tag.slice(1);
+  return categoryName(tag);
 }
 
 function matches(app: Application, query: string, category: string): boolean {

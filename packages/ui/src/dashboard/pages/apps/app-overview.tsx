@@ -6,7 +6,7 @@ import { CopyLine } from '../../parts/copy.tsx';
 import { Piece } from '../../parts/page.tsx';
 import { Loaded } from '../../parts/states.tsx';
 import { useApp } from './app-layout.tsx';
-import { categoryName } from './category-name.ts';
+import { categoryName } from '#components/category-name.ts';
 
 const authNames = { oauth2: 'OAuth 2.0', keybased: 'API key' };
 

@@ -10,7 +10,7 @@ import { Page } from '../../parts/page.tsx';
 import { Empty, Loaded, Loading } from '../../parts/states.tsx';
 import { SelectBox } from '../../parts/text-field.tsx';
 import { useEnvironment } from '../../shell/environment.ts';
-import { categoryName } from './category-name.ts';
+import { categoryName } from '#components/category-name.ts';
 
 /** The catalogue: what can be connected, and what is switched on here. */
 export function AppsPage() {
