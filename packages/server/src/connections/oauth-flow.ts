@@ -22,9 +22,12 @@ import { exchangeCode, type TokenGrant, TokenRefusal } from '#connections/token-
 import type { AppSettingRow } from '#db/app-setting';
 import { findAppSetting } from '#db/app-setting';
 import { insertConnectionLog } from '#db/connection';
+import { findLinkedAccountById } from '#db/linked-account';
 import { claimOAuthState, deleteOAuthStatesBefore, insertOAuthState } from '#db/oauth-state';
+import { findOrganization } from '#db/organization';
 import { AppError } from '#domain/errors';
 import type { LinkedAccountRef } from '#domain/linked-account';
+import { asText } from '#domain/template';
 import type { Tenant } from '#domain/tenant';
 import { sealContext } from '#vault/index';
 
@@ -125,6 +128,11 @@ export type CallbackOutcome =
       readonly kind: 'connected';
       readonly app: string;
       readonly identifier: string | undefined;
+      /** Who was behind the connection before, when it is somebody else now. */
+      readonly replacedIdentifier: string | undefined;
+      /** Whose product got access, and for which customer of it: what a person checks who was sent here. */
+      readonly organization: string;
+      readonly account: string;
       readonly returnTo: string | undefined;
       /** Required scopes that the person did not grant. */
       readonly missingScopes: readonly string[];
@@ -175,7 +183,7 @@ export async function finishOAuth(
   const setting = await findAppSetting(deps.db, claimed.tenant, slug);
   const place: Place = { meta: flow.meta, vars: setting?.variables ?? {} };
   try {
-    const { identifier, missingScopes } = await complete(deps, {
+    const completed = await complete(deps, {
       connector,
       oauth2: connector.auth.oauth2,
       tenant: claimed.tenant,
@@ -185,7 +193,18 @@ export async function finishOAuth(
       query,
       state,
     });
-    return { kind: 'connected', app: connector.name, identifier, returnTo, missingScopes };
+    const [organization, account] = await Promise.all([
+      findOrganization(deps.db, claimed.tenant.orgId),
+      findLinkedAccountById(deps.db, claimed.tenant, claimed.linkedAccountId),
+    ]);
+    return {
+      ...completed,
+      kind: 'connected',
+      app: connector.name,
+      organization: organization?.name ?? '',
+      account: account?.name ?? account?.accountId ?? '',
+      returnTo,
+    };
   } catch (error) {
     const failure = failureOf(error, connector, flow);
     await insertConnectionLog(
@@ -219,7 +238,11 @@ interface Completion {
 async function complete(
   deps: ConnectionDeps,
   completion: Completion,
-): Promise<{ identifier: string | undefined; missingScopes: readonly string[] }> {
+): Promise<{
+  identifier: string | undefined;
+  replacedIdentifier: string | undefined;
+  missingScopes: readonly string[];
+}> {
   const { connector, oauth2, flow, query, tenant } = completion;
   const callback = validated(completion);
   const now = deps.clock.now();
@@ -257,7 +280,7 @@ async function complete(
   const checked = await checkConnection(connector, httpFor(meta), { meta, vars });
   const granted = grant.scopes ?? flow.scopes;
   const missingScopes = Object.keys(oauth2.scopes.required).filter((scope) => !granted.includes(scope));
-  await storeConnection(deps, {
+  const { replacedIdentifier } = await storeConnection(deps, {
     tenant,
     linkedAccountId: completion.linkedAccountId,
     slug: connector.slug,
@@ -269,7 +292,11 @@ async function complete(
     meta: { ...meta, ...checked.meta },
     ...(missingScopes.length > 0 && { detail: { missing_scopes: missingScopes } }),
   });
-  return { identifier: checked.identifier, missingScopes };
+  return {
+    identifier: checked.identifier,
+    replacedIdentifier: replacedIdentifier === undefined ? undefined : asText(replacedIdentifier),
+    missingScopes,
+  };
 }
 
 /** @throws oauth.AuthorizationResponseError with the provider's error, oauth.OperationProcessingError */

@@ -26,6 +26,12 @@ export interface ProvenCredential {
   readonly detail?: Record<string, unknown>;
 }
 
+export interface StoredConnection {
+  readonly isNew: boolean;
+  /** Who was behind the connection before, when it is somebody else now. */
+  readonly replacedIdentifier?: unknown;
+}
+
 /**
  * Stores a connection and the log line that says so, in one transaction: from its commit on every reader sees the
  * account connected. Authorizing again replaces the credential in place; a different account behind it is noted.
@@ -33,7 +39,7 @@ export interface ProvenCredential {
 export async function storeConnection(
   deps: Pick<ConnectionDeps, 'db' | 'vault' | 'clock' | 'onConnected'>,
   proven: ProvenCredential,
-): Promise<{ isNew: boolean }> {
+): Promise<StoredConnection> {
   const { tenant, linkedAccountId, slug } = proven;
   const authType = proven.credential.kind;
   return deps.db.transaction().execute(async (transaction) => {
@@ -68,6 +74,9 @@ export async function storeConnection(
     if (isOtherAccount) await log('account_changed', { from: before.identifier, to: proven.identifier });
     // Authorizing again changes nothing that the account chose, not even a config that it deleted.
     if (before === undefined) await deps.onConnected?.(transaction, { tenant, linkedAccountId, slug });
-    return { isNew: before === undefined };
+    return {
+      isNew: before === undefined,
+      ...(isOtherAccount && { replacedIdentifier: before.identifier }),
+    };
   });
 }

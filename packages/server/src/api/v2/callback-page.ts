@@ -43,7 +43,12 @@ function connectedBody(outcome: Extract<CallbackOutcome, { kind: 'connected' }>)
     outcome.missingScopes.length === 0
       ? ''
       : `<p role="status">These permissions were not granted, so some things will not work: ${list(outcome.missingScopes)}</p>`;
-  return who + missing;
+  const whose = `<p>${escaped(outcome.organization)} can now use it for <strong>${escaped(outcome.account)}</strong>.</p>`;
+  const replaced =
+    outcome.replacedIdentifier === undefined
+      ? ''
+      : `<p role="status">Before, <strong>${escaped(outcome.replacedIdentifier)}</strong> was connected.</p>`;
+  return who + replaced + whose + missing;
 }
 
 function failedBody(outcome: Extract<CallbackOutcome, { kind: 'failed' }>): string {

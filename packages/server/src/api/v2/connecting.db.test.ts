@@ -92,6 +92,7 @@ test('connect as the browser SDK does: integrate, consent, callback page, poll, 
   assert.equal(page.status, 200);
   assert.match(page.text, /Acme CRM is connected/);
   assert.match(page.text, /ada@analytical\.example/);
+  assert.match(page.text, /Test Company can now use it for <strong>browser<\/strong>/);
   assert.match(String(page.headers['content-security-policy']), /default-src 'none'; script-src 'self'/);
   assert.equal(page.headers['cross-origin-opener-policy'], undefined);
   assert.equal(/<script(?![^>]*src=)|<style|\son\w+=|javascript:/i.test(page.text), false);

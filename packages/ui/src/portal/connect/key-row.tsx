@@ -2,7 +2,7 @@ import { type FormEvent, useRef, useState } from 'react';
 import { Button } from '#components/button.tsx';
 import { Notice } from '#components/notice.tsx';
 import type { Application } from '../api/wire.ts';
-import { accountOf } from '../connection-state.ts';
+import { accountOf, identifierOf } from '../connection-state.ts';
 import { focusFirstInvalid } from '../focus.ts';
 import { explain } from '../explain.ts';
 import { t } from '../messages/messages.ts';
@@ -13,7 +13,7 @@ import { checkInput, InputFields, type InputValues } from './input-fields.tsx';
 interface KeyRowProps {
   readonly app: Application;
   readonly isOnlyWay: boolean;
-  readonly onConnected: () => Promise<void>;
+  readonly onConnected: (earlier?: string) => Promise<void>;
   readonly onDisconnected: () => void;
 }
 
@@ -46,7 +46,7 @@ export function KeyRow({ app, isOnlyWay, onConnected, onDisconnected }: KeyRowPr
       // A secret stays in memory no longer than it is needed.
       setValues({});
       setOpen(false);
-      await onConnected();
+      await onConnected(account && identifierOf(account));
     } catch (error) {
       setRefusal(explain(error));
     } finally {

@@ -12,7 +12,7 @@ import { type OAuthPhase, useOAuth } from './use-oauth.ts';
 
 interface OAuthRowProps {
   readonly app: Application;
-  readonly onConnected: (app: Application) => void;
+  readonly onConnected: (app: Application, earlier?: string) => void;
   readonly onDisconnected: () => void;
 }
 

@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { Failure } from '../api/portal-api.ts';
 import type { Application, ConnectedAccount } from '../api/wire.ts';
-import { accountOf } from '../connection-state.ts';
+import { accountOf, identifierOf } from '../connection-state.ts';
 import { explain } from '../explain.ts';
 import { usePortal } from '../portal-context.ts';
 import { pathOf } from '../router.tsx';
@@ -21,8 +21,11 @@ const pollEveryMs = 1_500;
 // server may still be exchanging the code.
 const graceAfterCloseMs = 30_000;
 
-/** One authorization by OAuth: the window, the waiting, and the way out of each way it can end. */
-export function useOAuth(app: Application, onConnected: (app: Application) => void) {
+/**
+ * One authorization by OAuth: the window, the waiting, and the way out of each way it can end. `onConnected` hears
+ * who was behind the connection before, if anybody.
+ */
+export function useOAuth(app: Application, onConnected: (app: Application, earlier?: string) => void) {
   const { api } = usePortal();
   const [phase, setPhase] = useState<OAuthPhase>({ at: 'idle' });
   const attempt = useRef<AbortController>(undefined);
@@ -33,10 +36,15 @@ export function useOAuth(app: Application, onConnected: (app: Application) => vo
   useEffect(() => {
     const left = takeLeftAttempt(app.slug);
     if (left === undefined) return;
+    if (left.identifier !== undefined && left.identifier !== oauthIdentifier(app)) {
+      connected.current(app, left.identifier);
+    }
     api.lastFailure(app.slug).then(
       (failure) => setPhase(failure.id === left.failureId ? { at: 'idle' } : endedBy(failure)),
       () => undefined,
     );
+    // Once, with the app as it was loaded: nothing but coming back brings a left attempt.
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- see above
   }, [api, app.slug]);
 
   const start = useCallback(
@@ -59,7 +67,11 @@ export function useOAuth(app: Application, onConnected: (app: Application) => vo
         const url = await api.startOAuth(app.slug, fields, returnTo);
         if (abort.signal.aborted) return;
         if (popup === undefined) {
-          rememberLeftAttempt({ slug: app.slug, failureId: earlier.id });
+          rememberLeftAttempt({
+            slug: app.slug,
+            failureId: earlier.id,
+            identifier: oauthIdentifier(app),
+          });
           setPhase({ at: 'blocked', url });
           return;
         }
@@ -80,7 +92,7 @@ export function useOAuth(app: Application, onConnected: (app: Application) => vo
           if (now !== undefined && isNewlyActive(accountOf(now, 'oauth2'), before)) {
             popup.close();
             setPhase({ at: 'idle' });
-            connected.current(now);
+            connected.current(now, before && identifierOf(before));
             return;
           }
           const failure = await api.lastFailure(app.slug).catch(() => earlier);
@@ -99,6 +111,11 @@ export function useOAuth(app: Application, onConnected: (app: Application) => vo
     [api, app],
   );
   return { phase, start };
+}
+
+function oauthIdentifier(app: Application): string | undefined {
+  const account = accountOf(app, 'oauth2');
+  return account && identifierOf(account);
 }
 
 /** Reconnecting an active account is done only when the server has stored the new authorization. */
@@ -146,6 +163,7 @@ function endedBy(failure: Failure): OAuthPhase {
 interface LeftAttempt {
   readonly slug: string;
   readonly failureId: string | undefined;
+  readonly identifier: string | undefined;
 }
 
 const leftKey = 'inlay-left-for-provider';

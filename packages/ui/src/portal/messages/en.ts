@@ -53,6 +53,9 @@ export const en = {
   connecting: 'Waiting for {app}…',
   connecting_help: 'Finish in the window that opened. You can close it at any time.',
   connected_now: '{app} is connected.',
+  account_changed: 'Another {app} account is connected now',
+  account_changed_text:
+    'It was {from} before, and is {to} now. If you did not mean that, reconnect and sign in as {from}.',
   disconnected_now: '{app} is disconnected.',
   window_closed: 'The window was closed before {app} was connected.',
   connection_denied: '{app} was not connected, because permission was not given.',

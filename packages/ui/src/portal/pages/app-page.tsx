@@ -1,14 +1,15 @@
-import { useCallback } from 'react';
+import { useCallback, useState } from 'react';
 import { AppLogo } from '#components/app-logo.tsx';
 import { Icon } from '#components/icon.tsx';
 import { useAnnounce } from '#components/live-region.tsx';
+import { Notice } from '#components/notice.tsx';
 import { useResource } from '#components/use-resource.ts';
 import { asProblem } from '../api/problem.ts';
-import type { Application } from '../api/wire.ts';
+import type { Application, AuthType } from '../api/wire.ts';
 import { ConfigSection } from '../config/config-section.tsx';
 import { KeyRow } from '../connect/key-row.tsx';
 import { OAuthRow } from '../connect/oauth-row.tsx';
-import { authTypesOf, connectionState } from '../connection-state.ts';
+import { accountOf, authTypesOf, connectionState, identifierOf } from '../connection-state.ts';
 import { t } from '../messages/messages.ts';
 import { usePortal } from '../portal-context.ts';
 import { Link } from '../router.tsx';
@@ -50,12 +51,19 @@ function AppView({ app, onChange }: { app: Application; onChange: (app: Applicat
   const announce = useAnnounce();
   const authTypes = authTypesOf(app);
   const state = connectionState(app);
+  /** Whose account was connected before and whose is now: told when it is not the same one. */
+  const [replaced, setReplaced] = useState<{ readonly from: string; readonly to: string }>();
 
-  const onConnected = (connected: Application) => {
+  const onConnected = (type: AuthType, connected: Application, earlier: string | undefined) => {
     onChange(connected);
     announce(t('connected_now', { app: app.name }));
+    const account = accountOf(connected, type);
+    const identifier = account && identifierOf(account);
+    const isOther = earlier !== undefined && identifier !== undefined && earlier !== identifier;
+    setReplaced(isOther ? { from: earlier, to: identifier } : undefined);
   };
   const onDisconnected = () => {
+    setReplaced(undefined);
     announce(t('disconnected_now', { app: app.name }));
     // The row is told at once; a failing reload must not make it look connected still.
     void api
@@ -81,18 +89,30 @@ function AppView({ app, onChange }: { app: Application; onChange: (app: Applicat
         <ul className="connections">
           {authTypes.map((type) =>
             type === 'oauth2' ? (
-              <OAuthRow key={type} app={app} onConnected={onConnected} onDisconnected={onDisconnected} />
+              <OAuthRow
+                key={type}
+                app={app}
+                onConnected={(connected, earlier) => onConnected(type, connected, earlier)}
+                onDisconnected={onDisconnected}
+              />
             ) : (
               <KeyRow
                 key={type}
                 app={app}
                 isOnlyWay={authTypes.length === 1}
-                onConnected={async () => onConnected(await api.getApp(app.slug))}
+                onConnected={async (earlier) => onConnected(type, await api.getApp(app.slug), earlier)}
                 onDisconnected={onDisconnected}
               />
             ),
           )}
         </ul>
+        <div role="status">
+          {replaced !== undefined && (
+            <Notice tone="caution" title={t('account_changed', { app: app.name })}>
+              {t('account_changed_text', replaced)}
+            </Notice>
+          )}
+        </div>
       </section>
 
       {state !== 'none' && (
