@@ -41,6 +41,8 @@ export interface ConnectionTarget {
   readonly linkedAccountId: string;
   readonly slug: string;
   readonly signal?: AbortSignal;
+  /** 1: the caller plans every further attempt of a request itself. */
+  readonly maxAttempts?: number;
 }
 
 export interface ActionCall extends ConnectionTarget {
@@ -129,7 +131,7 @@ async function withConnection<T>(
   }
   try {
     const live = await liveConnection(deps, owner, context.connection);
-    return await work(connector, connectionHttp(deps, owner, live, target.signal));
+    return await work(connector, connectionHttp(deps, owner, live, target));
   } catch (error) {
     throw inputProblem(error, connector);
   }
@@ -143,14 +145,14 @@ function connectionHttp(
   deps: ConnectionDeps,
   owner: ConnectionOwner,
   start: LiveConnection,
-  signal: AbortSignal | undefined,
+  limits: Pick<ConnectionTarget, 'signal' | 'maxAttempts'>,
 ): HttpPort {
   const { connector } = owner;
   let live = start;
   const portOf = ({ row, credential }: LiveConnection): HttpPort => {
     const place = { meta: row.meta, vars: owner.vars };
     const provider = { connector, place, budgetKey: budgetKey(connector, owner.tenant, row.id) };
-    return providerHttp(deps.outbound, provider, placementOf(connector, credential, place), signal);
+    return providerHttp(deps.outbound, provider, placementOf(connector, credential, place), limits);
   };
   const isRejected = ({ status }: ApiResponse): boolean => connector.http.expiredStatus.includes(status);
 

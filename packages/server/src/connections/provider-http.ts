@@ -24,6 +24,12 @@ export interface Provider {
   readonly budgetKey: string;
 }
 
+/** When to give a request up. */
+interface CallLimits {
+  readonly signal?: AbortSignal;
+  readonly maxAttempts?: number;
+}
+
 /** The key under which calls of a connection, or of an app as a whole, are counted. */
 export function budgetKey(connector: Connector, tenant: Tenant, connectionId: string): string {
   return connector.http.limits.per === 'app'
@@ -44,9 +50,9 @@ export function providerHttp(
   outbound: Outbound,
   provider: Provider,
   placement: Placement,
-  signal?: AbortSignal,
+  limits: CallLimits = {},
 ): HttpPort {
-  return { send: (request) => sendToProvider(outbound, provider, placement, request, signal) };
+  return { send: (request) => sendToProvider(outbound, provider, placement, request, limits) };
 }
 
 async function sendToProvider(
@@ -54,7 +60,7 @@ async function sendToProvider(
   provider: Provider,
   placement: Placement,
   request: ApiRequest,
-  signal: AbortSignal | undefined,
+  { signal, maxAttempts }: CallLimits,
 ): Promise<ApiResponse> {
   const { connector, place } = provider;
   const url = requestUrl(connector, request, place);
@@ -76,6 +82,7 @@ async function sendToProvider(
     },
     ...(body !== undefined && { body: body.content }),
     ...(signal !== undefined && { signal }),
+    ...(maxAttempts !== undefined && { maxAttempts }),
     credential: { isFor: (to) => isHostAllowed(to, hosts), placement },
     budget,
     effect: request.effect ?? (request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'once'),

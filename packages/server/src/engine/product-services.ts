@@ -4,14 +4,17 @@ import type { HttpNodeRequest, NodeServices } from '#engine/node-services';
 import type { Outbound } from '#outbound/index';
 import type { Sandbox } from '#sandbox/index';
 
-/** The outside as the product gives it to nodes. */
+/**
+ * The outside as the product gives it to nodes. An attempt of a node is one attempt at the door too: the run plans
+ * the next one by the node's retry policy, records it, and gives long waits back to the queue.
+ */
 export function productServices(
   deps: ConnectionDeps & { readonly outbound: Outbound; readonly sandbox: Sandbox },
 ): NodeServices {
   return {
     sendHttp: ({ body, ...request }) =>
-      deps.outbound.send(body === undefined ? request : { ...request, body: bodyOf(body) }),
-    executeAction: (call) => executeAction(deps, call),
+      deps.outbound.send({ ...request, ...(body !== undefined && { body: bodyOf(body) }), maxAttempts: 1 }),
+    executeAction: (call) => executeAction(deps, { ...call, maxAttempts: 1 }),
     actionEffect: ({ slug, actionId, input, idempotencyKey }) =>
       actionEffect(deps.connectors, slug, actionId, input, idempotencyKey),
     runCode: (run) => deps.sandbox.runCode(run),

@@ -312,6 +312,14 @@ test('safe calls are retried on refusals and lost answers; a call that must happ
       assert.equal(attempts.get(path), 3);
     }
   }
+  const planned = { method: 'PUT', effect: 'read', maxAttempts: 1 } as const;
+  const left = await outbound.send({ ...planned, url: `${url}/503/planned` });
+  assert.deepEqual([left.status, attempts.get('/503/planned')], [503, 1]);
+  await assert.rejects(
+    outbound.send({ ...planned, url: `${url}/reset/planned` }),
+    code('provider_unreachable'),
+  );
+  assert.equal(attempts.get('/reset/planned'), 1);
   const refused = await outbound.send({ method: 'POST', url: `${url}/503/once`, effect: 'once' });
   assert.deepEqual([refused.status, refused.retryAfterMs, attempts.get('/503/once')], [503, 0, 1]);
   await assert.rejects(

@@ -15,7 +15,7 @@ import {
 import { guardedConnector, RefusedAddress, type Resolve } from '#outbound/connector';
 import { redactedUrl } from '#outbound/redact';
 import { type Hop, redirectedTo } from '#outbound/redirect';
-import { type Effect, type Failure, nextDelayMs, parseRetryAfter } from '#outbound/retry';
+import { type Effect, type Failure, maxAttempts, nextDelayMs, parseRetryAfter } from '#outbound/retry';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What a credential adds to a request. */
@@ -47,6 +47,8 @@ export interface OutboundRequest {
   readonly budget?: CallBudget;
   /** Default `once`: an attempt with an unknown outcome is not resent. */
   readonly effect?: Effect;
+  /** 1: the caller plans every further attempt itself. Default 3. */
+  readonly maxAttempts?: number;
   /** Named in errors in place of the host. */
   readonly app?: string;
 }
@@ -164,7 +166,8 @@ export function createOutbound(options: OutboundOptions): Outbound {
       if (request.budget !== undefined && failure.kind === 'status' && failure.status === 429) {
         await budgets.pause(request.budget.key, failure.retryAfterMs ?? 1_000);
       }
-      const delayMs = nextDelayMs(number, effect, failure, Math.random());
+      const mayResend = number < (request.maxAttempts ?? maxAttempts);
+      const delayMs = mayResend ? nextDelayMs(number, effect, failure, Math.random()) : undefined;
       if (delayMs === undefined || delayMs > longestWaitMs || clock.now().getTime() + delayMs > untilMs) {
         if (outcome.response !== undefined) return outcome.response;
         throw outcome.error;
