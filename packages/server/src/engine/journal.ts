@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import { isDatabaseAway } from '#db/database-fault';
 import {
   flushJournal,
   storeLargeValues,
@@ -128,7 +129,7 @@ export function openJournal(deps: JournalDeps, workerId: string): Journal {
         crashAfter(deps.crash, batch);
         return result;
       } catch (error) {
-        if (error instanceof LeaseLostError || !isConnectionFault(error)) throw error;
+        if (error instanceof LeaseLostError || !isDatabaseAway(error)) throw error;
         // Nobody knows whether it was committed, so the same rows go again; the fence ends this if it takes too long.
         deps.log.warn({ err: error }, 'The journal could not reach the database; trying again.');
         await new Promise((resolve) => setTimeout(resolve, retryEveryMs));
@@ -217,10 +218,4 @@ function crashAfter(crash: CrashHook | undefined, batch: Batch): void {
   if (batch.rows.some((row) => row.kind === 'start')) crash('attempt.after-start-commit');
   if (batch.rows.some((row) => row.kind === 'outcome')) crash('outcome.after-commit');
   if (batch.endings.length > 0) crash('final.after-commit');
-}
-
-/** Class 08 and 57P of SQLSTATE, and errors of the socket, which have no SQLSTATE. */
-function isConnectionFault(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code;
-  return typeof code !== 'string' || /^(08...|57P..|E[A-Z]+)$/.test(code);
 }

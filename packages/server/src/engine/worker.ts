@@ -7,6 +7,7 @@ import {
   suspendExecution,
   type ClaimedExecution,
 } from '#db/execution-claim';
+import { isDatabaseAway } from '#db/database-fault';
 import { configValues, udfValues } from '#db/run-values';
 import { clientTransaction } from '#db/client-transaction';
 import { lockLiveWorker, runsOf } from '#db/worker';
@@ -109,7 +110,7 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
           await adopt(await runInput(execution, historyOf(journals.get(execution.id) ?? [])));
         } catch (error) {
           // The database being away is no fault of the execution: it stays a stray, and is queued again.
-          if (isDatabaseFault(error)) deps.log.warn({ err: error }, 'A claimed execution could not be read.');
+          if (isDatabaseAway(error)) deps.log.warn({ err: error }, 'A claimed execution could not be read.');
           else await endUnreadable(execution, error);
         }
       }),
@@ -239,10 +240,4 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
       await journal.idle();
     },
   };
-}
-
-/** SQLSTATE or a socket's error; our own errors have codes of another form. */
-function isDatabaseFault(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code;
-  return typeof code === 'string' && /^[0-9A-Z]{5}$|^E[A-Z]+$/.test(code);
 }
