@@ -397,6 +397,7 @@ table execution
   error_text text
   node_count integer not null default 0
   finished_node_count integer not null default 0
+  lost_count smallint not null default 0
   created_at timestamp with time zone not null default now()
   started_at timestamp with time zone
   finished_at timestamp with time zone
@@ -618,6 +619,7 @@ table worker
   started_at timestamp with time zone not null default now()
   heartbeat_at timestamp with time zone not null default now()
   is_alive boolean not null default true
+  is_retired boolean not null default false
   worker_pkey: PRIMARY KEY (id)
 
 table workflow

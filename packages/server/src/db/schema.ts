@@ -225,6 +225,7 @@ export interface WorkerTable {
   started_at: DefaultedTimestamp;
   heartbeat_at: DefaultedTimestamp;
   is_alive: Generated<boolean>;
+  is_retired: Generated<boolean>;
 }
 
 export type ExecutionState =
@@ -257,6 +258,7 @@ export interface ExecutionTable extends TenantColumns {
   error_text: string | null;
   node_count: Generated<number>;
   finished_node_count: Generated<number>;
+  lost_count: Generated<number>;
   created_at: DefaultedTimestamp;
   started_at: NullableTimestamp;
   finished_at: NullableTimestamp;

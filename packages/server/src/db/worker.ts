@@ -7,13 +7,15 @@ export async function insertWorker(pool: Pool, id: string): Promise<void> {
 
 /**
  * Declares workers dead whose heartbeat is older than `silentMs`, by the database's clock. `for update` waits for
- * the flushes that hold their row, and a heartbeat that came meanwhile saves them.
+ * the flushes that hold their row, and a heartbeat that came meanwhile saves them. A server that has just started
+ * was the silent one itself: for twice that time it declares nobody dead.
  */
 export async function declareSilentWorkersDead(client: PoolClient, silentMs: number): Promise<string[]> {
   const { rows } = await client.query<{ id: string }>(
     `with silent as (
        select id from worker
        where is_alive and heartbeat_at < clock_timestamp() - $1 * interval '1 millisecond'
+         and pg_postmaster_start_time() < clock_timestamp() - 2 * $1 * interval '1 millisecond'
        order by id for update
      )
      update worker w set is_alive = false from silent where w.id = silent.id returning w.id`,
@@ -25,23 +27,43 @@ export async function declareSilentWorkersDead(client: PoolClient, silentMs: num
 /** The same for one worker, by its own wish: it is shutting down. */
 export async function retireWorker(client: PoolClient, id: string): Promise<void> {
   await client.query('select from worker where id = $1 for update', [id]);
-  await client.query('update worker set is_alive = false where id = $1', [id]);
+  await client.query('update worker set is_alive = false, is_retired = true where id = $1', [id]);
 }
 
-/** Takes every run from dead workers. They are queued again in the order they were made. */
+export interface FreedRun {
+  readonly id: string;
+  readonly linked_account_id: string;
+  /** How many workers were lost while they ran it. */
+  readonly lost_count: number;
+  /** False: it was lost too often and has ended as errored. */
+  readonly is_queued: boolean;
+}
+
+/**
+ * Takes every run from dead workers and queues it again, in the order they were made. What was lost `mostLosses`
+ * times ends as errored instead: it may be what kills its workers. A worker that retired by its own wish is no loss.
+ */
 export async function freeRunsOfDeadWorkers(
   client: PoolClient,
   limit: number,
-): Promise<{ id: string; linked_account_id: string }[]> {
-  const { rows } = await client.query<{ id: string; linked_account_id: string }>(
+  mostLosses: number,
+): Promise<FreedRun[]> {
+  const { rows } = await client.query<FreedRun>(
     `with orphan as (
-       select e.id from execution e join worker w on w.id = e.owner
+       select e.id, e.lost_count + (not w.is_retired)::int as losses
+       from execution e join worker w on w.id = e.owner
        where e.owner is not null and not w.is_alive
        order by e.id limit $1 for update of e skip locked
      )
-     update execution e set state = 'queued', owner = null from orphan where e.id = orphan.id
-     returning e.id, e.linked_account_id`,
-    [limit],
+     update execution e set owner = null, lost_count = losses,
+       state = case when losses < $2 then 'queued' else 'errored' end,
+       finished_at = case when losses < $2 then null else now() end,
+       error_text = case when losses < $2 then error_text else
+         'The process that ran this execution was lost ' || losses || ' times, so it is not tried again. ' ||
+         'If nothing else killed those processes, the execution did: look at the memory that its nodes need.' end
+     from orphan where e.id = orphan.id
+     returning e.id, e.linked_account_id, e.lost_count, e.state = 'queued' as is_queued`,
+    [limit, mostLosses],
   );
   return rows.sort((a, b) => (a.id < b.id ? -1 : 1));
 }

@@ -11,7 +11,7 @@ import {
 import type { NewExecution } from '#db/execution-start';
 import type { Db } from '#db/schema';
 import { clientTransaction } from '#db/client-transaction';
-import { freeRunsOfDeadWorkers, retireWorker } from '#db/worker';
+import { retireWorker } from '#db/worker';
 import type { Clock } from '#domain/clock';
 import { AppError } from '#domain/errors';
 import { newId } from '#domain/ids';
@@ -26,9 +26,10 @@ import { builtInNodes, type NodeRegistry } from '#engine/nodes/index';
 import { createPlanCache } from '#engine/plan-cache';
 import { openQueue } from '#engine/queue';
 import { readExecution, type ExecutionDetail } from '#engine/read-executions';
+import { queueRunsOfDeadWorkers } from '#engine/recover';
 import type { RunResult } from '#engine/run';
 import { historyOf, triggerHeaders } from '#engine/run-history';
-import { jobOf, startWriter } from '#engine/start-executions';
+import { startWriter } from '#engine/start-executions';
 import { storedValue } from '#engine/stored-value';
 import type { StartInput } from '#engine/start-input';
 import { startWorkLoop, type WorkLoop } from '#engine/work-loop';
@@ -329,11 +330,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     // Its last word: what it could not finish is queued for the others in the same transaction.
     await clientTransaction(pool, async (client) => {
       await retireWorker(client, worker.id);
-      const runs = await freeRunsOfDeadWorkers(client, 100_000);
-      await queue.enqueue(
-        client,
-        runs.map((run) => jobOf({ id: run.id, linkedAccountId: run.linked_account_id })),
-      );
+      await queueRunsOfDeadWorkers(client, { queue, clock }, 100_000);
     });
     await queue.close();
   }

@@ -14,7 +14,9 @@ create table worker (
   -- Set to false once and never back. Every flush of the worker locks this row (for key share) and requires it
   -- alive, so that after the row is dead nothing of that worker is ever written again. A heartbeat leaves the key
   -- alone and passes these locks; declaring the worker dead takes the row `for update` and waits for them.
-  is_alive boolean not null default true
+  is_alive boolean not null default true,
+  -- it shut down by its own wish: nothing speaks against the runs that it left
+  is_retired boolean not null default false
 ) with (fillfactor = 20);
 
 create table execution (
@@ -51,6 +53,8 @@ create table execution (
   error_text text,
   node_count integer not null default 0,
   finished_node_count integer not null default 0,
+  -- workers that were lost while they ran it
+  lost_count smallint not null default 0,
   created_at timestamptz not null default now(),
   started_at timestamptz,
   finished_at timestamptz,
