@@ -128,16 +128,37 @@ export async function storeLargeValues(
   if (blobs.size === 0) return;
   // In the order of the key, so that two writers of the same blobs cannot wait for each other.
   const ordered = [...blobs.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, blob]) => blob);
-  await client.query({
-    name: 'inlay-blobs',
-    text: storeBlobs,
-    values: [
-      ordered.map(({ tenant }) => tenant.orgId),
-      ordered.map(({ tenant }) => tenant.environment),
-      ordered.map(({ hash }) => hash),
-      ordered.map(({ content }) => content),
-    ],
-  });
+  for (const piece of inPieces(ordered)) {
+    await client.query({
+      name: 'inlay-blobs',
+      text: storeBlobs,
+      values: [
+        piece.map(({ tenant }) => tenant.orgId),
+        piece.map(({ tenant }) => tenant.environment),
+        piece.map(({ hash }) => hash),
+        piece.map(({ content }) => content),
+      ],
+    });
+  }
+}
+
+/** PostgreSQL takes messages of 1 GB at most, and memory for all copies of one is needed at once. */
+const largestPiece = 16 * 1024 * 1024;
+
+function inPieces<T extends { readonly content: string }>(blobs: readonly T[]): T[][] {
+  const pieces: T[][] = [];
+  let room = 0;
+  for (const blob of blobs) {
+    room -= blob.content.length;
+    const last = pieces.at(-1);
+    if (last !== undefined && room >= 0) {
+      last.push(blob);
+    } else {
+      pieces.push([blob]);
+      room = largestPiece - blob.content.length;
+    }
+  }
+  return pieces;
 }
 
 export function journalColumns(rows: readonly JournalRow[]): unknown[] {

@@ -44,7 +44,10 @@ async function write(
 ): Promise<Acceptance[]> {
   await storeLargeValues(
     deps.pool,
-    events.map(({ inbox }) => ({ tenant: inbox.tenant, value: inbox.payload })),
+    events.flatMap(({ inbox, executions }) => [
+      { tenant: inbox.tenant, value: inbox.payload },
+      ...executions.map(({ tenant, headers }) => ({ tenant, value: headers })),
+    ]),
   );
   deps.crash?.('start.before-commit');
   const results = await clientTransaction(deps.pool, async (client) => {

@@ -460,3 +460,62 @@ test('an event starts each workflow that listens; a repeat with the same key sta
     0,
   );
 });
+
+test('a run that was lost with its workers too often ends as errored, and stays so', async () => {
+  const gate = Promise.withResolvers<void>();
+  acts.set('held', async () => {
+    await gate.promise;
+    return done('late');
+  });
+  const { executionId } = await engine.startExecution(
+    tenant,
+    draft([['2', 'act', { name: 'held' }]], [['1', '2']]),
+  );
+  const dead = newId();
+  await insertWorker(database.pool, dead);
+  await database.pool.query('update worker set is_alive = false where id = $1', [dead]);
+  const deadline = Date.now() + 5_000;
+  for (let taken: number | null = 0; taken !== 1;) {
+    assert.ok(Date.now() < deadline, 'it was never claimed');
+    ({ rowCount: taken } = await database.pool.query(
+      `update execution set owner = $1, lost_count = 4 where id = $2 and state = 'running'`,
+      [dead, executionId],
+    ));
+  }
+  const { header } = await ended(executionId);
+  assert.equal(header.state, 'errored');
+  assert.match(header.errorText ?? '', /lost 5 times, so it is not tried again/);
+  gate.resolve();
+  await assert.rejects(engine.stop(tenant, executionId), /ended already \(errored\)/);
+  assert.equal((await ended(executionId)).header.state, 'errored');
+});
+
+test('an output beyond the limit fails its node, naming both sizes', async () => {
+  acts.set('huge', () => done('x'.repeat(30 * 1024 * 1024)));
+  const { executionId, isErrored, error } = await engine.runSync(tenant, {
+    ...draft([['2', 'act', { name: 'huge', effect: 'none' }]], [['1', '2']]),
+    timeoutMs: 10_000,
+  });
+  assert.equal(isErrored, true);
+  assert.match(error?.message ?? '', /30\.0 MiB of JSON; a node may hand on 16\.0 MiB at most/);
+  assert.equal((await ended(executionId)).nodes[1]?.attempts.at(-1)?.output ?? null, null);
+});
+
+test('an output of 3 MB goes through whole', async () => {
+  const big = 'y'.repeat(3 * 1024 * 1024);
+  acts.set('big', () => done({ big }));
+  const { returnValue } = await engine.runSync(tenant, {
+    ...draft(
+      [
+        ['2', 'act', { name: 'big' }],
+        ['3', 'response', { data: '{{node.2.body.big}}' }],
+      ],
+      [
+        ['1', '2'],
+        ['2', '3'],
+      ],
+    ),
+    timeoutMs: 10_000,
+  });
+  assert.equal(returnValue, big);
+});

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { EndState, JournalRow } from '#db/journal-flush';
+import type { EndState, JournalRow, StoredValue } from '#db/journal-flush';
 import type { ExecutionMode, JournalStatus } from '#db/schema';
 import type { Clock } from '#domain/clock';
 import type { Tenant } from '#domain/tenant';
@@ -21,7 +21,7 @@ import { prepareNode } from '#engine/prepare-node';
 import { nextAttemptInMs } from '#engine/retry-policy';
 import { nodePast, type HistoryEntry } from '#engine/run-history';
 import { runScope, type NodeResult, type RunFacts } from '#engine/run-scope';
-import { storedValue } from '#engine/stored-value';
+import { sizeProblem, storedValue } from '#engine/stored-value';
 import { beginWalk, isReady, leave } from '#engine/walk';
 import type { Plan, PlanNode } from '#engine/workflow-plan';
 
@@ -186,7 +186,7 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
     });
     if (prepared.kind === 'rejected') {
       keepResult(node, 'Rejected', null);
-      const output = { conditions: prepared.conditions };
+      const output = storedValue({ conditions: prepared.conditions });
       return record(node, past.attempts + 1, startedAt, { status: 'rejected', port: defaultPort, output });
     }
     if (prepared.kind === 'failed') {
@@ -308,17 +308,17 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
   }
 
   function endingOf(node: PlanNode, outcome: NodeOutcome): Ended {
-    switch (outcome.kind) {
-      case 'done':
-        keepResult(node, 'Success', outcome.body, outcome.status);
-        return { status: 'success', port: outcome.port, output: outcome.body, statusCode: outcome.status };
-      case 'respond':
-        keepResult(node, 'Success', outcome.body, outcome.statusCode);
-        response ??= { nodeId: node.id, body: outcome.body, statusCode: outcome.statusCode };
-        return { status: 'success', port: defaultPort, output: outcome.body, statusCode: outcome.statusCode };
-      default:
-        return failureEnding(node, outcome.failure);
+    if (outcome.kind === 'failed') return failureEnding(node, outcome.failure);
+    const output = storedValue(outcome.body);
+    const problem = sizeProblem(output);
+    if (problem !== undefined) return failureEnding(node, { message: problem, retry: 'never' });
+    const statusCode = outcome.kind === 'respond' ? outcome.statusCode : outcome.status;
+    keepResult(node, 'Success', outcome.body, statusCode);
+    if (outcome.kind === 'respond') {
+      response ??= { nodeId: node.id, body: outcome.body, statusCode: outcome.statusCode };
     }
+    const port = outcome.kind === 'respond' ? defaultPort : outcome.port;
+    return { status: 'success', port, output, statusCode };
   }
 
   /** A failure that is skipped leaves by the ordinary port: a node that chooses has chosen nothing. */
@@ -364,7 +364,7 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
         statusCode: ended.statusCode,
         durationMs: now.getTime() - startedAt.getTime(),
         input: ended.input === undefined ? undefined : storedValue(ended.input),
-        output: ended.output === undefined ? undefined : storedValue(ended.output),
+        output: ended.output,
         error: ended.error,
         console: ended.console,
       }),
@@ -469,7 +469,7 @@ interface Ended {
   readonly port?: string;
   readonly statusCode?: number | undefined;
   readonly input?: unknown;
-  readonly output?: unknown;
+  readonly output?: StoredValue;
   readonly error?: string;
   readonly console?: string | undefined;
 }
