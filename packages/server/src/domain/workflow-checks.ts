@@ -1,5 +1,6 @@
 import type { FieldProblem } from '#domain/errors';
 import { AppError } from '#domain/errors';
+import { schemaCompiler } from '#domain/json-schema';
 import { ownRoots, cutTemplates } from '#domain/template/expression';
 import { compileTemplate, pathsIn, templateProblems } from '#domain/template';
 import { codeBytesLimit, isTriggerKind, sizeProblems, triggersOf } from '#domain/workflow-document';
@@ -26,6 +27,7 @@ export function validateWorkflow(
 ): FieldProblem[] {
   const structure = [
     ...sizeProblems(document),
+    ...schemaProblems(document),
     ...idProblems(document),
     ...startProblems(document),
     ...document.nodes.flatMap((node, index) => nodeProblems(node, index, nodeTypes)),
@@ -44,6 +46,17 @@ export function validateWorkflow(
 /** How a node is called in a message. */
 function called(node: WorkflowNode): string {
   return `node "${node.name}" (${node.id})`;
+}
+
+function schemaProblems({ json_schema: schema }: WorkflowDocument): FieldProblem[] {
+  if (schema === undefined) return [];
+  try {
+    schemaCompiler()(schema);
+    return [];
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : 'it does not compile';
+    return [{ path: 'json_schema', message: `is no JSON Schema that can be used: ${reason}` }];
+  }
 }
 
 function idProblems(document: WorkflowDocument): FieldProblem[] {

@@ -1,5 +1,3 @@
-import type { Ajv, ValidateFunction } from 'ajv';
-import Ajv2020 from 'ajv/dist/2020.js';
 import {
   deleteEventRow,
   findEvent,
@@ -14,6 +12,7 @@ import { AppError } from '#domain/errors';
 import type { FieldProblem } from '#domain/errors';
 import { isForbiddenName, isRecord, parseExactJson } from '#domain/exact-json';
 import { findJsonFault } from '#domain/json-fault';
+import { schemaCompiler, type SchemaCheck } from '#domain/json-schema';
 import type { Tenant } from '#domain/tenant';
 
 /** Named messages of the SaaS company: a sample of what it will send is their schema. */
@@ -112,31 +111,19 @@ export function schemaProblems(
   value: unknown,
   root: string,
 ): FieldProblem[] {
-  const validate = compileSchema(schema);
-  if (validate(value)) return [];
-  return (validate.errors ?? []).slice(0, 20).map((error) => ({
-    path: `${root}${error.instancePath.replaceAll('/', '.')}`,
-    message: error.message ?? 'does not fit the schema',
-  }));
+  return compileSchema(schema)(value)
+    .slice(0, 20)
+    .map((fault) => ({
+      path: `${root}${fault.instancePath.replaceAll('/', '.')}`,
+      message: fault.message ?? 'does not fit the schema',
+    }));
 }
 
-/** Validators by the text of their schema: compiling one takes milliseconds, an event must not. */
-const compiled = new Map<string, ValidateFunction>();
-const mostCompiled = 500;
+const compileKept = schemaCompiler();
 
-function compileSchema(schema: Readonly<Record<string, unknown>>): ValidateFunction {
-  const key = JSON.stringify(schema);
-  const known = compiled.get(key);
-  if (known !== undefined) return known;
-  // `$schema` of another draft would make ajv refuse; what we accept is read by 2020-12.
-  const { $schema: _dialect, ...rest } = schema;
-  const ajv: Ajv = new Ajv2020.default({ allErrors: true, strict: false, validateFormats: false });
+function compileSchema(schema: Readonly<Record<string, unknown>>): SchemaCheck {
   try {
-    const validate = ajv.compile(rest);
-    compiled.set(key, validate);
-    // The oldest goes first; whoever still needs it compiles it again.
-    if (compiled.size > mostCompiled) compiled.delete(compiled.keys().next().value ?? '');
-    return validate;
+    return compileKept(schema);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : 'it does not compile';
     throw new AppError(
