@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { createTestApi, type TestApi } from '#api/testing';
@@ -53,6 +54,50 @@ test('a body of 10 MB is refused with the limit in words', async () => {
   const body = await refusal(await post(`{"name": "${'x'.repeat(10_000_000)}"}`), 413);
   assert.equal(body.http_error_type, 'PAYLOAD_TOO_LARGE');
   assert.match(body.message, /1048576 bytes/);
+  await isUnharmed();
+});
+
+/** A connection on which a body of `length` bytes is announced. */
+function announceBody(length: number) {
+  const socket = connect(Number(new URL(origin).port), '127.0.0.1');
+  socket.on('error', () => undefined); // being cut off is what some of these tests want
+  let received = '';
+  socket.setEncoding('utf8').on('data', (text: string) => (received += text));
+  socket.write(
+    `POST /api/v2/public/linked-account HTTP/1.1\r\nhost: a\r\nx-api-key: ${api.org.keys.test}\r\n` +
+      `content-type: application/json\r\ncontent-length: ${length}\r\n\r\n`,
+  );
+  const answered = async (status: string) => {
+    while (!received.includes(`HTTP/1.1 ${status}`)) {
+      await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+      assert.ok(!socket.destroyed, `the connection was cut before ${status} came: ${received}`);
+    }
+  };
+  return { socket, answered };
+}
+
+test('whoever sends too much reads why: the connection is not cut while the body still comes', async () => {
+  const { socket, answered } = announceBody(2_000_000);
+  await answered('413 Payload Too Large');
+  socket.write(Buffer.alloc(2_000_000, 0x20));
+  socket.write('GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n');
+  await answered('200 OK');
+  socket.destroy();
+});
+
+test('a body without end is cut off', async () => {
+  const { socket } = announceBody(100_000_000_000);
+  const chunk = Buffer.alloc(1_048_576, 0x20);
+  let sent = 0;
+  for (; !socket.destroyed && sent < 400; sent += 1) {
+    if (!socket.write(chunk) && !socket.destroyed) {
+      // Not `once`, which rejects on the reset that this test waits for.
+      await new Promise((resolve) => {
+        socket.once('drain', resolve).once('close', resolve);
+      });
+    }
+  }
+  assert.ok(sent < 400, `${sent} MiB were taken`);
   await isUnharmed();
 });
 

@@ -61,6 +61,7 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   if (known.status >= 500) {
     request.log.error({ err: error, code: known.code }, 'request failed');
   }
+  if (known.code === 'body_too_large') takeRestOfBody(request, reply);
   const details: unknown = known.details;
   if (typeof details === 'object' && details !== null && 'retryAfterSeconds' in details) {
     reply.header('retry-after', String(details.retryAfterSeconds));
@@ -71,6 +72,23 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
     .type('application/json; charset=utf-8')
     .serializer(JSON.stringify)
     .send(errorBody(known, request.id));
+}
+
+/** What is read of a refused body, in bytes, before the connection is cut after all. */
+const mostRefusedBytes = 64 * 1_048_576;
+
+/**
+ * Fastify would close the connection with the answer. A caller that still sends is then reset by the kernel and
+ * may never read why it was refused, so the rest of the body is taken and thrown away.
+ */
+function takeRestOfBody({ raw }: FastifyRequest, reply: FastifyReply): void {
+  reply.removeHeader('connection');
+  let taken = 0;
+  raw.on('data', (chunk: Buffer) => {
+    taken += chunk.length;
+    if (taken > mostRefusedBytes) raw.socket.destroy();
+  });
+  raw.resume();
 }
 
 /** Answers what could not be read as a request at all, and closes the connection. */
