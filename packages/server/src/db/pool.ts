@@ -29,6 +29,9 @@ export function createPool({ url, max = 20, applicationName = 'inlay', onIdleErr
     },
   });
   pool.on('error', (error) => onIdleError?.(error));
+  // A connection that breaks in a transaction, between two statements, belongs to nobody who listens: without this
+  // the whole process would end. Its next statement fails, which is what tells its holder.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
