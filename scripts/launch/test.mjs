@@ -18,14 +18,15 @@ function testFiles(directory, accepts) {
   });
 }
 
-const isPure = (name) => name.endsWith('.test.ts') && !name.endsWith('.db.test.ts');
-const isDatabase = (name) => name.endsWith('.db.test.ts');
+const isTest = (name) => name.endsWith('.test.ts');
+/** Neither `.db.test.ts` (a real database) nor `.system.test.ts` (servers and processes). */
+const isPure = (name) => isTest(name) && !/\.(db|system)\.test\.ts$/.test(name);
 
 function filesIn(folders, accepts) {
   return folders.flatMap((folder) => testFiles(path.join(checkout, folder), accepts)).sort();
 }
 
-/** The tests without a database, or the files named on the command line, whichever kind they are. */
+/** The tests without database, servers and processes, or the files named on the command line, whichever kind they are. */
 export function runUnit(node, args) {
   const named = args.filter((arg) => !arg.startsWith('-'));
   const files = named.length > 0 ? [] : filesIn(sources, isPure);
@@ -46,8 +47,8 @@ export async function runTests(node) {
     ['lint', [bin('oxlint/bin/oxlint'), '--type-aware', '--deny-warnings']],
     ['format', [bin('prettier/bin/prettier.cjs'), '--check', '--log-level', 'warn', '.']],
     ['dead code', [bin('knip/bin/knip.js')]],
-    ['unit and database tests', suite(filesIn(sources, (name) => isPure(name) || isDatabase(name)))],
-    ['whole-system tests', ['--test-concurrency=1', ...suite(filesIn(['tests'], isPure))]],
+    ['unit and database tests', suite(filesIn(sources, isTest))],
+    ['whole-system tests', ['--test-concurrency=1', ...suite(filesIn(['tests'], isTest))]],
   ];
   const env = { ...process.env, CHROMIUM: chromium };
   const failedSteps = [];
