@@ -6,6 +6,8 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import type { Browser, BrowserContext, Page } from '@playwright/test';
+import { demoApiKey } from '../../examples/acme-crm/src/seed.ts';
+import { signInToConsole } from '../console.ts';
 import { openBrowser } from './chromium.ts';
 import { signInAtAcme } from './acme.ts';
 import { startInlay, type RunningInlay } from '../inlay.ts';
@@ -57,6 +59,23 @@ describe('@cobaltio/cobalt-js 8.0.0 from npm works unchanged', () => {
 
   test('getApp of an unknown app rejects with the reason phrase', async () => {
     await assert.rejects(run('cobalt.getApp("no-such-app")'), /Not Found/);
+  });
+
+  test("getOAuthUrl answers the provider's own address, with the parameters of a flow of ours", async () => {
+    const url = new URL(await run<string>('cobalt.getOAuthUrl("acme-crm")'));
+    assert.equal(url.origin, inlay.acmeUrl);
+    assert.equal(url.searchParams.get('redirect_uri'), `${inlay.url}/api/v1/acme-crm/callback`);
+    assert.ok((url.searchParams.get('state') ?? '').length >= 32);
+    await assert.rejects(run('cobalt.getOAuthUrl("no-such-app")'), /Not Found/);
+  });
+
+  test('oauth on its own opens the window, and resolves false when the customer closes it', async () => {
+    const popup = context.waitForEvent('page');
+    const connected = run<boolean>('cobalt.oauth("acme-crm")');
+    await (await popup).getByLabel('Email').waitFor();
+    await (await popup).close();
+    assert.equal(await connected, false);
+    await assert.rejects(run('cobalt.oauth("no-such-app")'), /Not Found/);
   });
 
   test('connect opens the provider in a window, and closing it resolves false', async () => {
@@ -134,6 +153,66 @@ describe('@cobaltio/cobalt-js 8.0.0 from npm works unchanged', () => {
   });
 });
 
+describe('an app that is connected by keys: connect(slug, payload)', () => {
+  const account = 'by-key';
+  before(async () => {
+    // No OAuth client in production, so the keys are the only way in.
+    const admin = await signInToConsole(inlay);
+    const enabled = await admin('PATCH', 'apps/acme-crm', {
+      environment: 'production',
+      body: { is_enabled: true, variables: { acme_base_url: inlay.acmeUrl } },
+    });
+    assert.equal(enabled.status, 200, JSON.stringify(enabled.body));
+    const headers = { 'x-api-key': inlay.keys.production };
+    const body = { linked_account_id: account, name: 'By Key' };
+    assert.equal((await inlay.call('POST', '/api/v2/public/linked-account', { headers, body })).status, 200);
+    await openSaasApp(account, headers);
+  });
+
+  const isConnected = async () =>
+    (await run<Record<string, unknown>>('cobalt.getApp("acme-crm")'))['connected'] === true;
+
+  test('the app tells that keys are how it connects, and which', async () => {
+    const app = await run<Record<string, unknown>>('cobalt.getApp("acme-crm")');
+    assert.equal(app['auth_type'], 'keybased');
+    const fields = (app['auth_type_options'] as { keybased: { name: string; required: boolean }[] }).keybased;
+    assert.deepEqual(
+      fields.map(({ name, required }) => [name, required]),
+      [['apiKey', true]],
+    );
+    await assert.rejects(run('cobalt.getOAuthUrl("acme-crm")'), /Bad Request/);
+  });
+
+  test('a wrong key and a missing one reject with the reason phrase, and nothing is stored', async () => {
+    await assert.rejects(run('cobalt.connect("acme-crm", { apiKey: "wrong" })'), /Bad Request/);
+    await assert.rejects(run('cobalt.connect("acme-crm", {})'), /Bad Request/);
+    await assert.rejects(run('cobalt.connect("acme-crm")'), /Bad Request/);
+    assert.equal(await isConnected(), false);
+  });
+
+  test('the right key resolves true, without any window, and in this environment only', async () => {
+    const pages = context.pages().length;
+    assert.equal(await run(`cobalt.connect("acme-crm", { apiKey: "${demoApiKey}" })`), true);
+    assert.equal(context.pages().length, pages);
+    assert.equal(await isConnected(), true);
+    const inTest = await inlay.call('GET', '/api/v2/public/application/acme-crm', {
+      linkedAccountId: inlay.demo.linkedAccountId,
+    });
+    assert.notEqual(inTest.body.connected, true);
+  });
+
+  test('this file has called every function that the SDK has', async () => {
+    const names = await run<string[]>(
+      'Object.getOwnPropertyNames(exports.Cobalt.prototype).filter((name) => name !== "constructor")',
+    );
+    assert.ok(names.length >= 10);
+    assert.deepEqual(
+      names.filter((name) => !called.has(name)),
+      [],
+    );
+  });
+});
+
 interface SdkConfig {
   slug: string;
   config_id: string;
@@ -141,13 +220,18 @@ interface SdkConfig {
   workflows: { id: string; enabled: boolean; fields: unknown[] }[];
 }
 
+/** Functions of the SDK that tests called by name. */
+const called = new Set<string>();
+
 /** Evaluates an expression in the SaaS company's page. */
 function run<T>(expression: string): Promise<T> {
+  for (const [, name] of expression.matchAll(/\bcobalt\.(\w+)\(/g)) called.add(name!);
   return page.evaluate(expression);
 }
 
-async function openSaasApp(linkedAccountId: string): Promise<void> {
+async function openSaasApp(linkedAccountId: string, headers: Record<string, string> = {}): Promise<void> {
   const { body } = await inlay.call('POST', '/api/v2/public/session-token', {
+    headers,
     body: { linked_account_id: linkedAccountId },
   });
   const { port } = saas.address() as AddressInfo;
