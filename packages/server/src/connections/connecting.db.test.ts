@@ -136,7 +136,7 @@ test('consent that is denied is told in words and stores nothing', async (t) => 
   });
   const outcome = await finishOAuth(deps, { slug: 'acme-crm', query: await consent(authUrl, 'deny') });
   assert.ok(outcome.kind === 'failed');
-  assert.match(outcome.message, /access was not allowed. Nothing was stored/);
+  assert.match(outcome.message, /Access was not allowed. Nothing was stored/);
   assert.match(outcome.providerError ?? '', /access_denied/);
   assert.equal(outcome.returnTo, 'http://localhost:9/connect/abc?x=1');
   assert.equal(await countOf('connection', account.tenant), 0);

@@ -339,7 +339,7 @@ function failureOf(error: unknown, connector: Connector, flow: Flow): Failure {
     return {
       message:
         code === 'access_denied'
-          ? `${app} was not connected: access was not allowed. Nothing was stored.`
+          ? 'Access was not allowed. Nothing was stored.'
           : `${app} refused the connection. Nothing was stored.`,
       providerError: cut(description === undefined ? code : `${description} (${code})`),
       hint: hintFor(code, flow),

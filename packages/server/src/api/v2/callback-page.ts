@@ -6,7 +6,7 @@ import type { CallbackHint, CallbackOutcome } from '#connections/index';
  */
 export function callbackPage(outcome: CallbackOutcome): string {
   const isConnected = outcome.kind === 'connected';
-  const title = isConnected ? `${outcome.app} is connected` : `${outcome.app ?? 'The app'} was not connected`;
+  const title = titleOf(outcome);
   const body = isConnected ? connectedBody(outcome) : failedBody(outcome);
   const back =
     outcome.returnTo === undefined
@@ -32,6 +32,12 @@ ${back}
 </body>
 </html>
 `;
+}
+
+function titleOf(outcome: CallbackOutcome): string {
+  if (outcome.kind === 'connected') return `${outcome.app} is connected`;
+  // Of a state that is unknown or used up nothing is known, not even that the app is not connected.
+  return outcome.app === undefined ? 'This link does not work any more' : `${outcome.app} was not connected`;
 }
 
 function connectedBody(outcome: Extract<CallbackOutcome, { kind: 'connected' }>): string {
@@ -107,6 +113,7 @@ main {
 }
 h1 { font-size: 20px; line-height: 1.3; margin: 0 0 12px; }
 p { margin: 0 0 12px; }
+main > :last-child { margin-bottom: 0; }
 .mark {
   width: 40px; height: 40px; display: grid; place-items: center; border: 2px solid; border-radius: 50%;
   font-weight: 700;
