@@ -1,6 +1,9 @@
 /** What somebody meets who starts Inlay for the first time: the demo works, and `status` says where everything is. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -89,3 +92,57 @@ test('the demo: connect, choose, switch on, send the event, and the contact is i
   });
   assert.equal(created.status, 'customer');
 });
+
+test("the demo opens the way to Acme CRM's port and to nothing else on this machine", async () => {
+  const reached: string[] = [];
+  const neighbour = createServer((request, response) => {
+    reached.push(request.url ?? '');
+    response.end('{}');
+  }).listen(0, '127.0.0.1');
+  await once(neighbour, 'listening');
+  try {
+    const { port } = neighbour.address() as AddressInfo;
+    for (const url of [
+      `http://127.0.0.1:${port}/secrets`,
+      `http://localhost:${port}/secrets`,
+      `http://[::1]:${port}/secrets`,
+      `http://[::ffff:127.0.0.1]:${port}/secrets`,
+      `${inlay.url}/healthz`,
+    ]) {
+      const refused = await callFromWorkflow(url);
+      assert.equal(refused.status, 'ERRORED', url);
+      assert.match(refused.error.message, /Calls to ".+" are refused: .+INLAY_EGRESS_ALLOW/, url);
+    }
+    assert.deepEqual(reached, []);
+    assert.equal((await callFromWorkflow(`${inlay.acmeUrl}/openapi.json`)).status, 'COMPLETED');
+  } finally {
+    neighbour.close();
+  }
+});
+
+/** Runs a workflow whose one step calls an address; how that ended. */
+async function callFromWorkflow(url: string): Promise<{ status: string; error: { message: string } }> {
+  const linkedAccountId = inlay.demo.linkedAccountId;
+  const call = async (method: string, route: string, body: unknown) => {
+    const answer = await inlay.call(method, `/api/v2/public/${route}`, { linkedAccountId, body });
+    assert.ok(answer.status < 300, JSON.stringify(answer.body));
+    return answer.body;
+  };
+  const { workflow } = await call('POST', 'workflow', {
+    name: `Calls ${url}`,
+    nodes: [
+      { id: '1', node_type: 'start', name: 'Start', data: { trigger: { kind: 'api_call' } } },
+      { id: '2', node_type: 'http', name: 'Call', data: { method: 'GET', url } },
+    ],
+    edges: [{ source: '1', target: '2' }],
+  });
+  await call('PUT', `workflow/${workflow._id}/publish`, {});
+  const { execution_id: id } = await call('POST', `workflow/${workflow._id}/execute`, {});
+  return until(
+    async () => {
+      const execution = await inlay.call('GET', `/api/v2/public/execution/${id}`, { linkedAccountId });
+      return ['COMPLETED', 'ERRORED'].includes(execution.body.status) ? execution.body : undefined;
+    },
+    { timeoutMs: 20_000, what: `the call of ${url} to end` },
+  );
+}
