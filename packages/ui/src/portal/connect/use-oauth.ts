@@ -43,9 +43,7 @@ export function useOAuth(app: Application, onConnected: (app: Application, earli
       (failure) => setPhase(failure.id === left.failureId ? { at: 'idle' } : endedBy(failure)),
       () => undefined,
     );
-    // Once, with the app as it was loaded: nothing but coming back brings a left attempt.
-    // oxlint-disable-next-line react-hooks/exhaustive-deps -- see above
-  }, [api, app.slug]);
+  }, [api, app]);
 
   const start = useCallback(
     (fields: Readonly<Record<string, string>>) => {

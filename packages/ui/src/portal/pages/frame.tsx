@@ -21,7 +21,9 @@ export function Frame({ session, children }: { session: PortalSession | undefine
                 {organization.logo !== undefined && (
                   <AppLogo name={organization.name} src={organization.logo} />
                 )}
-                <span className="band-name">{organization.name}</span>
+                <span className="band-name" dir="auto">
+                  {organization.name}
+                </span>
               </>
             )}
           </div>
@@ -31,7 +33,7 @@ export function Frame({ session, children }: { session: PortalSession | undefine
               <span aria-hidden="true" className="band-initials">
                 {initialsOf(name)}
               </span>
-              <span aria-hidden="true" className="band-account-name">
+              <span aria-hidden="true" className="band-account-name" dir="auto">
                 {name}
               </span>
             </div>
@@ -53,9 +55,12 @@ export function Frame({ session, children }: { session: PortalSession | undefine
   );
 }
 
+/** First letters as readers count them: a flag or a family is one. */
+const letters = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+
 function initialsOf(name: string): string {
   const words = name.split(/\s+/);
   return [words[0], words.length > 1 ? words.at(-1) : undefined]
-    .map((word) => Array.from(word ?? '')[0]?.toUpperCase() ?? '')
+    .map((word) => [...letters.segment(word ?? '')][0]?.segment.toUpperCase() ?? '')
     .join('');
 }
