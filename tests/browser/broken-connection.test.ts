@@ -171,6 +171,22 @@ test('reconnecting with another account of the provider is told, naming both', a
   assert.deepEqual(choices(await readConfig()), chosen);
 });
 
+test('the same is told when windows are blocked and it went on in the same tab', async () => {
+  await customer.clearCookies({ name: /^(?!inlay)/ });
+  await portal.addInitScript({ content: 'window.open = () => null;' });
+  await portal.reload();
+  await portal.getByRole('button', { name: 'Reconnect Acme CRM' }).first().click();
+  await portal.getByRole('link', { name: 'Continue to Acme CRM' }).click();
+  await signInAtAcme(portal, 'Allow', ada);
+  await portal.waitForURL('**/connect/apps/acme-crm');
+  const told = portal.getByRole('status').filter({ hasText: 'Another Acme CRM account is connected now' });
+  await told.waitFor();
+  assert.match(
+    await told.innerText(),
+    /It was grace@cobol\.example before, and is ada@analytical\.example now/,
+  );
+});
+
 test('the portal printed no error', () => {
   assert.deepEqual(portalErrors, []);
 });
