@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createTestApi, type TestApi, type TestOrganization } from '#api/testing';
-import { apiKeysOf, regenerateApiKey } from '#organizations/index';
+import { keyHolders } from '#db/api-key';
+import { apiKeysOf, hashApiKey, regenerateApiKey } from '#organizations/index';
 
 let api: TestApi;
 let other: TestOrganization;
@@ -182,4 +183,31 @@ test('a limit answers 429 with Retry-After, for the noisy credential only', asyn
   } finally {
     await limited.close();
   }
+});
+
+test('of many that ask at the same moment each gets its own answer, a wrong key among them too', async () => {
+  const holders = keyHolders(api.database.pool);
+  const { test: key } = api.org.keys;
+  const asked = Array.from({ length: 40 }, () => [
+    { key, accountId: 'mine', expected: [api.org.tenant.orgId, 'mine'] },
+    { key: other.keys.test, accountId: 'theirs', expected: [other.tenant.orgId, 'theirs'] },
+    { key, accountId: 'theirs', expected: [api.org.tenant.orgId, undefined] },
+    { key, accountId: undefined, expected: [api.org.tenant.orgId, undefined] },
+    { key: 'tk-wrong', accountId: 'mine', expected: [undefined, undefined] },
+    { key, accountId: 'PostgreSQL\u0000refuses this', expected: 'refused' },
+  ]).flat();
+  const answers = await Promise.allSettled(
+    asked.map((question) =>
+      holders.commit({ keyHash: hashApiKey(question.key), accountId: question.accountId }),
+    ),
+  );
+  const seen = answers.map((answer) =>
+    answer.status === 'rejected'
+      ? 'refused'
+      : [answer.value?.tenant.orgId, answer.value?.linkedAccount?.accountId],
+  );
+  assert.deepEqual(
+    seen,
+    asked.map(({ expected }) => expected),
+  );
 });

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { verifySessionToken } from '#connections/index';
-import { findKeyHolder } from '#db/api-key';
+import { keyHolders } from '#db/api-key';
 import { findLinkedAccountRef } from '#db/linked-account';
 import { findSessionHolder, type SessionHolder } from '#db/session-token';
 import type { ApiDeps } from '#api/deps';
@@ -43,6 +43,7 @@ type AuthDeps = Pick<ApiDeps, 'pool' | 'db' | 'clock' | 'vault'>;
  */
 export function createAuthenticator(deps: AuthDeps): Authenticator {
   const signingKey = deps.vault.deriveKey('session-token');
+  const holders = keyHolders(deps.pool);
 
   async function openSession(token: string): Promise<SessionHolder> {
     const now = deps.clock.now();
@@ -55,7 +56,7 @@ export function createAuthenticator(deps: AuthDeps): Authenticator {
   async function byKey(request: FastifyRequest, key: string, rule: CredentialRule): Promise<Caller> {
     const { account } = rules[rule];
     const accountId = account === 'ignored' ? undefined : headerOrQuery(request, 'linked_account_id');
-    const holder = await findKeyHolder(deps.pool, hashApiKey(key), accountId);
+    const holder = await holders.commit({ keyHash: hashApiKey(key), accountId });
     if (holder === undefined) throw new AppError('invalid_credentials', undefined);
     const caller: Caller = { tenant: holder.tenant, kind: 'key', credentialId: holder.keyId };
     if (holder.linkedAccount !== undefined) return { ...caller, linkedAccount: holder.linkedAccount };
@@ -85,7 +86,7 @@ export function createAuthenticator(deps: AuthDeps): Authenticator {
       }
       // The wrong kind is told apart from none only for a credential that is genuine.
       if (key !== undefined) {
-        if ((await findKeyHolder(deps.pool, hashApiKey(key), undefined)) === undefined) {
+        if ((await holders.commit({ keyHash: hashApiKey(key), accountId: undefined })) === undefined) {
           throw new AppError('invalid_credentials', undefined);
         }
         throw new AppError('wrong_credential_kind', { accepted: 'a session token (Authorization: Bearer)' });

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { Environment, Tenant } from '#domain/tenant';
 import type { LinkedAccountRef } from '#domain/linked-account';
+import { groupCommit, type GroupCommit } from '#db/group-commit';
 import type { Db } from '#db/schema';
 
 export interface KeyHolder {
@@ -11,6 +12,8 @@ export interface KeyHolder {
 }
 
 interface KeyHolderRow {
+  /** Of the question, from 1. */
+  number: number;
   id: string;
   org_id: string;
   environment: Environment;
@@ -19,33 +22,46 @@ interface KeyHolderRow {
   name: string | null;
 }
 
+export interface KeyQuestion {
+  readonly keyHash: Buffer;
+  readonly accountId: string | undefined;
+}
+
 /**
- * Who holds a key, and the linked account it names, in one indexed read: this runs before every request
- * of a backend, so it is a prepared statement and not two.
+ * Who holds keys, and the linked account each names, in one indexed read: this runs before every request of a
+ * backend. Requests that arrive while one reading is on its way ask together in the next; so no answer is older than
+ * its question, and a key that was revoked is refused at once.
  */
-export async function findKeyHolder(
+export function keyHolders(pool: Pool): GroupCommit<KeyQuestion, KeyHolder | undefined> {
+  return groupCommit((questions) => findKeyHolders(pool, questions), largestReading, { isEager: true });
+}
+
+const largestReading = 200;
+
+async function findKeyHolders(
   pool: Pool,
-  keyHash: Buffer,
-  accountId: string | undefined,
-): Promise<KeyHolder | undefined> {
+  questions: readonly KeyQuestion[],
+): Promise<readonly (KeyHolder | undefined)[]> {
   const { rows } = await pool.query<KeyHolderRow>({
-    name: 'api_key_holder',
-    text: `select k.id, k.org_id, k.environment, a.id as linked_account_pk, a.account_id, a.name
-             from api_key k
+    name: 'api_key_holders',
+    text: `select q.number, k.id, k.org_id, k.environment, a.id as linked_account_pk, a.account_id, a.name
+             from unnest($1::bytea[], $2::text[]) with ordinality as q(key_hash, account_id, number)
+             join api_key k on k.key_hash = q.key_hash and k.disabled_at is null
              left join linked_account a
-               on a.org_id = k.org_id and a.environment = k.environment and a.account_id = $2
-            where k.key_hash = $1 and k.disabled_at is null`,
-    values: [keyHash, accountId ?? null],
+               on a.org_id = k.org_id and a.environment = k.environment and a.account_id = q.account_id`,
+    values: [questions.map(({ keyHash }) => keyHash), questions.map(({ accountId }) => accountId ?? null)],
   });
-  const row = rows[0];
-  if (row === undefined) return undefined;
-  return {
-    keyId: row.id,
-    tenant: { orgId: row.org_id, environment: row.environment },
-    ...(row.linked_account_pk !== null && {
-      linkedAccount: { id: row.linked_account_pk, accountId: row.account_id ?? '', name: row.name },
-    }),
-  };
+  const holders: (KeyHolder | undefined)[] = questions.map(() => undefined);
+  for (const row of rows) {
+    holders[row.number - 1] = {
+      keyId: row.id,
+      tenant: { orgId: row.org_id, environment: row.environment },
+      ...(row.linked_account_pk !== null && {
+        linkedAccount: { id: row.linked_account_pk, accountId: row.account_id ?? '', name: row.name },
+      }),
+    };
+  }
+  return holders;
 }
 
 export interface StoredApiKey {

@@ -1,4 +1,4 @@
-import type { Db } from '#db/schema';
+import type { Pool } from 'pg';
 import type { Tenant } from '#domain/tenant';
 
 /** A workflow as the execute door needs it. */
@@ -7,29 +7,36 @@ export interface ExecutableWorkflow {
   readonly linkedAccountId: string | null;
   readonly slug: string | null;
   readonly version: number | null;
-  readonly document: unknown;
+  /** What payloads must fit, when the published version says so. */
+  readonly jsonSchema: Readonly<Record<string, unknown>> | undefined;
+}
+
+interface Row {
+  readonly id: string;
+  readonly linked_account_id: string | null;
+  readonly app_slug: string | null;
+  readonly published_version: number | null;
+  readonly alias: string | null;
+  readonly json_schema: Readonly<Record<string, unknown>> | null;
 }
 
 /** Finds a workflow by its id, its draft's id or its alias; an alias may need the app to be unique. */
 export async function findExecutableWorkflow(
-  db: Db,
+  pool: Pool,
   tenant: Tenant,
   idOrAlias: string,
   slug: string | undefined,
 ): Promise<ExecutableWorkflow | undefined> {
-  const rows = await db
-    .selectFrom('workflow as w')
-    .leftJoin('workflow_version as v', (join) =>
-      join.onRef('v.workflow_id', '=', 'w.id').onRef('v.version', '=', 'w.published_version'),
-    )
-    .select(['w.id', 'w.linked_account_id', 'w.app_slug', 'w.published_version', 'v.document', 'w.alias'])
-    .where('w.org_id', '=', tenant.orgId)
-    .where('w.environment', '=', tenant.environment)
-    .where((eb) =>
-      eb.or([eb('w.id', '=', idOrAlias), eb('w.draft_id', '=', idOrAlias), eb('w.alias', '=', idOrAlias)]),
-    )
-    .limit(20)
-    .execute();
+  const { rows } = await pool.query<Row>({
+    name: 'executable_workflow',
+    text: `select w.id, w.linked_account_id, w.app_slug, w.published_version, w.alias,
+             v.document -> 'json_schema' as json_schema
+           from workflow w
+           left join workflow_version v on v.workflow_id = w.id and v.version = w.published_version
+           where w.org_id = $1 and w.environment = $2 and (w.id = $3 or w.draft_id = $3 or w.alias = $3)
+           limit 20`,
+    values: [tenant.orgId, tenant.environment, idOrAlias],
+  });
   const matches = rows.filter((row) => slug === undefined || row.app_slug === null || row.app_slug === slug);
   const row = matches.find((match) => match.id === idOrAlias) ?? matches[0];
   return (
@@ -38,7 +45,7 @@ export async function findExecutableWorkflow(
       linkedAccountId: row.linked_account_id,
       slug: row.app_slug,
       version: row.published_version,
-      document: row.document,
+      jsonSchema: row.json_schema ?? undefined,
     }
   );
 }

@@ -1,5 +1,5 @@
-import { sql } from 'kysely';
-import type { Db, UserDefinedField } from '#db/schema';
+import type { Pool } from 'pg';
+import type { UserDefinedField } from '#db/schema';
 import { passesAccessFilter, readAccessFilter } from '#domain/access-filter';
 import type { Tenant } from '#domain/tenant';
 
@@ -33,29 +33,41 @@ interface ListenerRow {
  * - the organisation's that are switched on in the chosen config, or switch themselves on and were never
  *   switched off there. Without a config a connection to the app is enough for the latter.
  */
-export async function findListeners(db: Db, tenant: Tenant, query: ListenerQuery): Promise<Listener[]> {
-  const { rows } = await sql<ListenerRow>`
-    select w.id, w.published_version, w.app_slug, w.access_filter, a.udf
-    from workflow w
-    join linked_account a
-      on a.org_id = w.org_id and a.environment = w.environment and a.id = ${query.linkedAccountId}
-    left join config c
-      on c.org_id = w.org_id and c.environment = w.environment and c.linked_account_id = a.id
-      and c.app_slug = w.app_slug and c.config_id = ${query.configId}
-    left join config_workflow s on s.config_pk = c.id and s.workflow_id = w.id
-    where w.org_id = ${tenant.orgId} and w.environment = ${tenant.environment}
-      and w.trigger_kind = 'event' and w.trigger_event = ${query.event}
-      and w.published_version is not null
-      and (${query.slug ?? null}::text is null or w.app_slug = ${query.slug ?? null})
-      and (w.linked_account_id = a.id
-        or (w.linked_account_id is null
-          and coalesce(s.is_enabled, w.is_auto_enabled)
-          and (w.app_slug is null or c.id is not null or exists (
-            select from connection n
-            where n.org_id = w.org_id and n.environment = w.environment
-              and n.linked_account_id = a.id and n.app_slug = w.app_slug))))
-    order by w.created_at, w.id`.execute(db);
+export async function findListeners(pool: Pool, tenant: Tenant, query: ListenerQuery): Promise<Listener[]> {
+  const { rows } = await pool.query<ListenerRow>({
+    name: 'event_listeners',
+    text: listeners,
+    values: [
+      tenant.orgId,
+      tenant.environment,
+      query.event,
+      query.linkedAccountId,
+      query.configId,
+      query.slug ?? null,
+    ],
+  });
   return rows
     .filter((row) => passesAccessFilter(readAccessFilter(row.access_filter), row.udf))
     .map((row) => ({ workflowId: row.id, version: row.published_version, slug: row.app_slug ?? undefined }));
 }
+
+const listeners = `
+  select w.id, w.published_version, w.app_slug, w.access_filter, a.udf
+  from workflow w
+  join linked_account a on a.org_id = w.org_id and a.environment = w.environment and a.id = $4
+  left join config c
+    on c.org_id = w.org_id and c.environment = w.environment and c.linked_account_id = a.id
+    and c.app_slug = w.app_slug and c.config_id = $5
+  left join config_workflow s on s.config_pk = c.id and s.workflow_id = w.id
+  where w.org_id = $1 and w.environment = $2
+    and w.trigger_kind = 'event' and w.trigger_event = $3
+    and w.published_version is not null
+    and ($6::text is null or w.app_slug = $6)
+    and (w.linked_account_id = a.id
+      or (w.linked_account_id is null
+        and coalesce(s.is_enabled, w.is_auto_enabled)
+        and (w.app_slug is null or c.id is not null or exists (
+          select from connection n
+          where n.org_id = w.org_id and n.environment = w.environment
+            and n.linked_account_id = a.id and n.app_slug = w.app_slug))))
+  order by w.created_at, w.id`;

@@ -4,7 +4,7 @@ import { inboxKeyText, insertInbox, takeInboxKeys, type InboxKey, type InboxRow 
 import { storeLargeValues } from '#db/journal-flush';
 import { clientTransaction } from '#db/client-transaction';
 import type { CrashHook } from '#engine/crash-points';
-import { groupCommit, type GroupCommit } from '#engine/group-commit';
+import { groupCommit, type GroupCommit } from '#db/group-commit';
 import { jobOf } from '#engine/start-executions';
 import type { Queue } from '#engine/queue';
 

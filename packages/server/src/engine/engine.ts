@@ -138,7 +138,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
   const writerDeps = { pool, queue, crash: options.crash, workerId: () => worker.id };
   const starts = startWriter(writerDeps);
   const events = eventWriter(writerDeps);
-  const lookups = listenerLookup(db);
+  const lookups = listenerLookup(pool);
   const ticking = setInterval(() => {
     worker.tick().catch((error: unknown) => log.warn({ err: error }, 'The engine missed a tick.'));
   }, tickEveryMs);

@@ -1,7 +1,7 @@
-import type { Db } from '#db/schema';
+import type { Pool } from 'pg';
 import { findListeners, type Listener, type ListenerQuery } from '#db/workflow-listeners';
 import type { Tenant } from '#domain/tenant';
-import { groupCommit, type GroupCommit } from '#engine/group-commit';
+import { groupCommit, type GroupCommit } from '#db/group-commit';
 
 interface Lookup {
   readonly tenant: Tenant;
@@ -14,13 +14,13 @@ const largestBatch = 500;
  * Asks who listens to events, once for all that ask the same while an earlier question is on its way. Nobody gets
  * an answer older than his question, so an event never starts what was unpublished before it came.
  */
-export function listenerLookup(db: Db): GroupCommit<Lookup, readonly Listener[]> {
+export function listenerLookup(pool: Pool): GroupCommit<Lookup, readonly Listener[]> {
   return groupCommit(async (lookups) => {
     const asked = new Map<string, Promise<Listener[]>>();
     return Promise.all(
       lookups.map(({ tenant, of }) => {
         const key = JSON.stringify([tenant, of]);
-        const answer = asked.get(key) ?? findListeners(db, tenant, of);
+        const answer = asked.get(key) ?? findListeners(pool, tenant, of);
         asked.set(key, answer);
         return answer;
       }),

@@ -3,7 +3,7 @@ import { insertExecutions, type NewExecution } from '#db/execution-start';
 import { storeLargeValues } from '#db/journal-flush';
 import { clientTransaction } from '#db/client-transaction';
 import type { CrashHook } from '#engine/crash-points';
-import { groupCommit, type GroupCommit } from '#engine/group-commit';
+import { groupCommit, type GroupCommit } from '#db/group-commit';
 import { LeaseLostError } from '#engine/journal';
 import type { Queue } from '#engine/queue';
 

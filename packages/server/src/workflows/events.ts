@@ -2,11 +2,13 @@ import {
   deleteEventRow,
   findEvent,
   findEventByName,
+  firedEvents,
   insertEvent,
   listEvents,
   updateEventRow,
 } from '#db/org-event';
-import type { EventValues, StoredEvent } from '#db/org-event';
+import type { EventValues, FiredEvent, StoredEvent } from '#db/org-event';
+import type { Pool } from 'pg';
 import type { Db } from '#db/schema';
 import { AppError } from '#domain/errors';
 import type { FieldProblem } from '#domain/errors';
@@ -70,24 +72,29 @@ export async function deleteEvent(deps: EventDeps, tenant: Tenant, id: string): 
   return (await deleteEventRow(deps.db, tenant, id)) ?? missing(id);
 }
 
-/**
- * The event of a fired name, once its payload fits the event's JSON Schema, when it has one.
- *
- * @throws AppError `event_not_found`, `invalid_request` naming each field of the payload at fault.
- */
-export async function checkFiredEvent(
-  deps: EventDeps,
-  tenant: Tenant,
-  name: string,
-  payload: unknown,
-): Promise<StoredEvent> {
-  const event = await findEventByName(deps.db, tenant, name);
-  if (event === undefined) throw new AppError('event_not_found', { event: name });
-  if (event.json_schema !== null) {
-    const problems = schemaProblems(event.json_schema, payload, 'payload');
-    if (problems.length > 0) throw new AppError('invalid_request', { problems });
-  }
-  return event;
+/** Checks firings of events. */
+export interface FiringCheck {
+  /**
+   * The event of a fired name, once its payload fits the event's JSON Schema, when it has one.
+   *
+   * @throws AppError `event_not_found`, `invalid_request` naming each field of the payload at fault.
+   */
+  check(tenant: Tenant, name: string, payload: unknown): Promise<FiredEvent>;
+}
+
+export function createFiringCheck(deps: { readonly pool: Pool }): FiringCheck {
+  const events = firedEvents(deps.pool);
+  return {
+    async check(tenant, name, payload) {
+      const event = await events.commit({ tenant, name });
+      if (event === undefined) throw new AppError('event_not_found', { event: name });
+      if (event.json_schema !== null) {
+        const problems = schemaProblems(event.json_schema, payload, 'payload');
+        if (problems.length > 0) throw new AppError('invalid_request', { problems });
+      }
+      return event;
+    },
+  };
 }
 
 /** The sample as the wire lists it: dot paths with `object` for objects and `text` for everything else. */

@@ -1,10 +1,11 @@
 export {
   allEvents,
-  checkFiredEvent,
   createEvent,
+  createFiringCheck,
   deleteEvent,
   flattenSample,
   getEvent,
+  type FiringCheck,
   updateEvent,
 } from '#workflows/events';
 export {

@@ -7,8 +7,8 @@ import { getLinkedAccount } from '#connections/index';
 import type { StoredEvent } from '#db/org-event';
 import {
   allEvents,
-  checkFiredEvent,
   createEvent,
+  createFiringCheck,
   deleteEvent,
   getEvent,
   updateEvent,
@@ -105,6 +105,7 @@ export function adminEventRoutes(app: ApiApp, deps: ApiDeps): void {
     },
   );
 
+  const firing = createFiringCheck(deps);
   app.post(
     '/api/admin/events/:id/send',
     {
@@ -122,7 +123,7 @@ export function adminEventRoutes(app: ApiApp, deps: ApiDeps): void {
       const event = await getEvent(deps, tenant, request.params.id);
       const account = await getLinkedAccount(deps, tenant, request.body.linked_account_id);
       const payload = request.body.payload ?? {};
-      await checkFiredEvent(deps, tenant, event.name, payload);
+      await firing.check(tenant, event.name, payload);
       const { executions } = await deps.engine.acceptEvent(tenant, {
         event: event.name,
         payload,

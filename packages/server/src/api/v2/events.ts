@@ -10,9 +10,10 @@ import type { StoredEvent } from '#db/org-event';
 import { AppError } from '#domain/errors';
 import {
   allEvents,
-  checkFiredEvent,
   createEvent,
+  createFiringCheck,
   deleteEvent,
+  type FiringCheck,
   flattenSample,
   getEvent,
   updateEvent,
@@ -191,6 +192,7 @@ const fireBody = z.looseObject({
 
 /** Every door by which an event comes in; `slug` stands in the path of one of them. */
 function fireRoutes(app: ApiApp, deps: ApiDeps): void {
+  const firing = createFiringCheck(deps);
   const doors = [
     { url: '/api/v2/public/event/trigger', operationId: 'triggerEvent' },
     { url: '/api/v2/public/event', operationId: 'triggerEventBare' },
@@ -213,7 +215,7 @@ function fireRoutes(app: ApiApp, deps: ApiDeps): void {
       },
       async (request) => {
         const { slug } = request.params as { slug?: string };
-        await fire(deps, request, request.body, slug ?? contextValue(request, 'slug'));
+        await fire({ ...deps, firing }, request, request.body, slug ?? contextValue(request, 'slug'));
         return { message: 'Webhook Fired Success' };
       },
     );
@@ -222,7 +224,7 @@ function fireRoutes(app: ApiApp, deps: ApiDeps): void {
 
 /** Stores the event durably with the executions that it starts; nobody listening is a success too. */
 async function fire(
-  deps: ApiDeps,
+  deps: ApiDeps & { readonly firing: FiringCheck },
   request: FastifyRequest,
   body: z.output<typeof fireBody>,
   slug: string | undefined,
@@ -234,7 +236,7 @@ async function fire(
     throw new AppError('app_not_found', { slug, orgId: tenant.orgId });
   }
   const payload = body.payload ?? {};
-  const event = await checkFiredEvent(deps, tenant, name, payload);
+  const event = await deps.firing.check(tenant, name, payload);
   await deps.engine.acceptEvent(tenant, {
     event: event.name,
     payload,

@@ -7,7 +7,6 @@ import type { ApiDeps } from '#api/deps';
 import { type ExecutableWorkflow, findExecutableWorkflow } from '#db/executable-workflow';
 import { AppError } from '#domain/errors';
 import { isRecord } from '#domain/exact-json';
-import { readWorkflowDocument } from '#domain/workflow-document';
 import { createPayloadChecker, type SyncAnswer } from '#engine/index';
 
 /** Statuses that HTTP gives no body (RFC 9110 §15); clients parse one, so these stand in `status_code` alone. */
@@ -92,7 +91,7 @@ export function executeRoutes(app: ApiApp, deps: ApiDeps): void {
   async function executable(request: FastifyRequest): Promise<ExecutableWorkflow> {
     const { tenant, linkedAccount } = accountCallerOf(request);
     const { workflow_id: id } = request.params as { workflow_id: string };
-    const workflow = await findExecutableWorkflow(deps.db, tenant, id, headerOrQuery(request, 'slug'));
+    const workflow = await findExecutableWorkflow(deps.pool, tenant, id, headerOrQuery(request, 'slug'));
     if (workflow === undefined) throw new AppError('workflow_not_found', { id });
     if (workflow.linkedAccountId !== null && workflow.linkedAccountId !== linkedAccount.id) {
       throw new AppError('workflow_forbidden', { id });
@@ -103,7 +102,7 @@ export function executeRoutes(app: ApiApp, deps: ApiDeps): void {
   /** @throws AppError `workflow_not_published`, `invalid_request` naming the fields that the schema refuses */
   function readPayload(workflow: ExecutableWorkflow, body: unknown): { version: number; payload: unknown } {
     if (workflow.version === null) throw new AppError('workflow_not_published', { id: workflow.id });
-    const { json_schema: schema } = readWorkflowDocument(workflow.document);
+    const { jsonSchema: schema } = workflow;
     const payload = unwrapped(body ?? {}, schema);
     const problems = schema === undefined ? [] : checker.problems(schema, payload);
     if (problems.length > 0) throw new AppError('invalid_request', { problems });

@@ -460,7 +460,7 @@ describe('who listens to an event', () => {
     const { db } = api.database;
     const account = await api.addLinkedAccount('carol');
     const namesFor = async (configId = 'carol', slug?: string) => {
-      const found = await findListeners(db, tenant, {
+      const found = await findListeners(api.database.pool, tenant, {
         event: 'Ping',
         linkedAccountId: account.id,
         configId,

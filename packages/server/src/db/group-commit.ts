@@ -16,19 +16,21 @@ interface Waiting<Item, Result> {
 }
 
 /**
- * @param write - writes a batch in one transaction; one result an item, in order
+ * @param write - writes (or reads) a batch at once; one result an item, in order
  * @param maxItems - the largest batch
+ * @param isEager - the first item of an idle time goes alone, at once, without waiting for its turn's others
  */
 export function groupCommit<Item, Result>(
   write: (items: readonly Item[]) => Promise<readonly Result[]>,
   maxItems: number,
+  { isEager = false }: { readonly isEager?: boolean } = {},
 ): GroupCommit<Item, Result> {
   let queue: Waiting<Item, Result>[] = [];
   let running: Promise<void> | undefined;
 
   async function drain(): Promise<void> {
     // Everything that arrives in the same turn of the event loop belongs to the first batch.
-    await new Promise((resolve) => setImmediate(resolve));
+    if (!isEager) await new Promise((resolve) => setImmediate(resolve));
     while (queue.length > 0) {
       const batch = queue.slice(0, maxItems);
       queue = queue.slice(maxItems);

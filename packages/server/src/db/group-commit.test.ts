@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { groupCommit } from '#engine/group-commit';
+import { groupCommit } from '#db/group-commit';
 
 test('one item goes at once; everything that arrives during a commit goes together in the next', async () => {
   const batches: number[][] = [];
