@@ -95,7 +95,10 @@ test('a provider that cannot refresh just now leaves the connection active, and 
     assert.match(answer.body.message, /did not renew the access token this time.*try again shortly/);
   }
   assert.deepEqual(await stateOf(), { connected: true, reauth_required: false, status: 'active' });
+  const run = runOfEvent({ name: 'Bran Stark', email: 'bran@winterfell.example' });
+  await until(async () => (await call('GET', 'public/execution')).body.docs[0]?.status === 'RUNNING');
   acme.control.clearFaults();
+  assert.equal((await run).status, 'COMPLETED', 'the run waited for the provider');
   await until(async () => outcome(await listContacts()) === '200 Success', { timeoutMs: 20_000 });
   assert.deepEqual((await connectionLog()).toReversed(), ['created']);
 });

@@ -136,11 +136,13 @@ async function renewAcrossProcesses(
     if (current.status === 'expired') throw needsReauth(owner);
     if (current.credential_version !== row.credential_version) return opened(deps, current);
     const now = deps.clock.now();
-    if (current.refresh_retry_at !== null && current.refresh_retry_at > now) throw unavailable(owner);
+    if (current.refresh_retry_at !== null && current.refresh_retry_at > now) {
+      throw unavailable(owner, current.refresh_retry_at.getTime() - now.getTime());
+    }
     if (await takeRefreshLease(deps.db, current, { owner: lease, leaseMs, now })) {
       return renewWithLease(deps, owner, current, lease);
     }
-    if (performance.now() - startedAt > longestWaitMs) throw unavailable(owner);
+    if (performance.now() - startedAt > longestWaitMs) throw unavailable(owner, leaseMs);
     // Another process is at it. Its token is here in a moment; a poll of one indexed row is the cheapest way to see.
     await sleep(25 + Math.random() * 25);
     current = await reread(deps, owner, row);
@@ -293,16 +295,14 @@ async function afterFailure(
     }
     throw needsReauth(owner, error);
   }
-  await postponeRefresh(deps.db, row, {
-    owner: lease,
-    retryAt: new Date(now.getTime() + restMs(row.refresh_failures)),
-  });
+  const rest = restMs(row.refresh_failures);
+  await postponeRefresh(deps.db, row, { owner: lease, retryAt: new Date(now.getTime() + rest) });
   deps.log.warn(
     { err: error, slug: owner.connector.slug, connectionId: row.id },
     'token refresh failed, will be tried again',
   );
   if (error instanceof AppError && error.code === 'not_connected') throw error;
-  throw unavailable(owner, error);
+  throw unavailable(owner, rest, error);
 }
 
 /** 2 s after the first failure, doubling up to 5 min: a dead provider is asked a few hundred times a day, not 60,000. */
@@ -362,6 +362,6 @@ export function needsReauth(owner: ConnectionOwner, cause?: unknown): AppError {
   );
 }
 
-function unavailable(owner: ConnectionOwner, cause?: unknown): AppError {
-  return new AppError('refresh_unavailable', { app: owner.connector.name }, { cause });
+function unavailable(owner: ConnectionOwner, retryAfterMs: number, cause?: unknown): AppError {
+  return new AppError('refresh_unavailable', { app: owner.connector.name, retryAfterMs }, { cause });
 }

@@ -291,7 +291,7 @@ export const errorCatalogue = {
     (d) =>
       `The ${d.app} connection of linked account "${d.account}" needs to be authorized again. Send the account to a new connect URL.`,
   ),
-  refresh_unavailable: spec<{ app: string }>(
+  refresh_unavailable: spec<{ app: string; retryAfterMs?: number }>(
     502,
     'EXTERNAL_API_FAILURE',
     'later',

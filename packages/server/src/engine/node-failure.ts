@@ -11,6 +11,12 @@ export function failureOf(error: unknown): NodeFailure {
     return { message: 'Something went wrong on our side while the node ran.', retry: 'unknown' };
   }
   if (error.code === 'rate_limited') return { message: error.message, status: error.status, retry: 'safe' };
+  if (error.code === 'refresh_unavailable') {
+    // Without a token nothing was done for the account, so even a `once` node waits until there may be one again.
+    const { retryAfterMs } = (error as AppError<'refresh_unavailable'>).details;
+    const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
+    return { message: error.message, status: error.status, retry: 'safe', ...wait };
+  }
   return {
     message: error.message,
     status: error.status,
