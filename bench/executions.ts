@@ -1,4 +1,5 @@
 import { openEmbeddedPostgres } from '../packages/server/src/db/embedded/index.ts';
+import { createPool } from '../packages/server/src/db/pool.ts';
 import { startInlay, until, type RunningInlay } from '../tests/inlay.ts';
 import { createClient } from './client.ts';
 import { figure, type Figure } from './figure.ts';
@@ -41,12 +42,12 @@ export async function asyncExecutions(): Promise<readonly Figure[]> {
     await closedLoad(() => execute(false), { callers: 16, seconds: 2 });
     await until(() => isIdle(inlay), { timeoutMs: 120_000, what: 'the warm-up to finish' });
     const multiRow = (await commitsPerSecond(databaseUrl, 500)) * 500;
-    const before = await count(inlay, 'COMPLETED');
+    const before = await completed(databaseUrl);
     const begun = performance.now();
     const { perSecond: accepted } = await closedLoad(() => execute(false), { callers: 64, seconds: 15 });
     await until(() => isIdle(inlay), { timeoutMs: 300_000, what: 'all executions to finish' });
     const seconds = (performance.now() - begun) / 1_000;
-    const done = (await count(inlay, 'COMPLETED')) - before;
+    const done = (await completed(databaseUrl)) - before;
     return [
       figure('async-executions.accepted', accepted, '/s', '64 callers over HTTP for 15 s'),
       figure(
@@ -101,6 +102,19 @@ async function withFiveNodes<T>(measure: (setting: Setting) => Promise<T>): Prom
 
 async function isIdle(inlay: RunningInlay): Promise<boolean> {
   return (await count(inlay, 'RUNNING')) + (await count(inlay, 'QUEUED')) === 0;
+}
+
+/** From the table itself: the API's lists count no further than ten thousand. */
+async function completed(databaseUrl: string): Promise<number> {
+  const pool = createPool({ url: databaseUrl, max: 1 });
+  try {
+    const { rows } = await pool.query<{ count: number }>(
+      `select count(*)::int as count from execution where state = 'completed'`,
+    );
+    return rows[0]?.count ?? 0;
+  } finally {
+    await pool.end();
+  }
 }
 
 async function count(inlay: RunningInlay, state: string): Promise<number> {
