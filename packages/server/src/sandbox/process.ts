@@ -33,6 +33,8 @@ export interface SandboxProcess {
 
 interface Current {
   readonly job: ProcessJob;
+  /** Ends the requests of this run; made with the first one. */
+  asking?: AbortController;
   settle(outcome: { result: string } | { error: Error }): void;
 }
 
@@ -104,9 +106,9 @@ export async function startProcess(jail: Jail, sources: readonly string[]): Prom
     else if (kind === 'ask') ask(body, current);
     return undefined;
   };
-  const aborts = new WeakMap<Current, AbortController>();
   const ask = (text: string, asker: Current): void => {
-    const signal = (aborts.get(asker) ?? new AbortController()).signal;
+    asker.asking ??= new AbortController();
+    const { signal } = asker.asking;
     const answer = async (): Promise<void> => {
       const body = await asker.job.onAsk(text, signal);
       if (isAlive && current === asker) child.stdin?.write(encodeFrame('answer', body));
@@ -157,7 +159,6 @@ export async function startProcess(jail: Jail, sources: readonly string[]): Prom
       whenReady = Promise.withResolvers<void>();
       whenReady.promise.catch(() => undefined);
       const outcome = Promise.withResolvers<string>();
-      const aborter = new AbortController();
       const started: Current = {
         job,
         settle: (end) => {
@@ -168,7 +169,6 @@ export async function startProcess(jail: Jail, sources: readonly string[]): Prom
         },
       };
       current = started;
-      aborts.set(started, aborter);
       const timer = setTimeout(
         () => kill(new AppError('code_timeout', { timeoutMs: job.timeoutMs })),
         job.timeoutMs,
@@ -190,7 +190,7 @@ export async function startProcess(jail: Jail, sources: readonly string[]): Prom
       } finally {
         clearTimeout(timer);
         clearInterval(watch);
-        aborter.abort();
+        started.asking?.abort();
         job.signal?.removeEventListener('abort', onAbort);
       }
     },
