@@ -18,6 +18,7 @@ export interface NodeServices {
   runCode(input: {
     code: string;
     params: unknown;
+    tenant: Tenant;
     signal?: AbortSignal;
   }): Promise<{ output: unknown; console: readonly { level: string; text: string }[] }>;
   runJsonata(input: {

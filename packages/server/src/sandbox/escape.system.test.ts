@@ -478,3 +478,26 @@ test('many runs at once share few processes and each gets its own answer', async
     Array.from({ length: 40 }, (_, i) => i),
   );
 });
+
+test("two runs of one organisation that never end do not hold up another's", async () => {
+  const tenant = (orgId: string) => ({ orgId, environment: 'test' }) as const;
+  const own = createSandbox({ processes: 2, outbound, log });
+  const endless = [1, 2].map(() =>
+    own.runCode({ code: body('for (;;);'), params: {}, tenant: tenant('greedy'), timeoutMs: 60_000 }),
+  );
+  const ends = Promise.allSettled(endless);
+  const since = performance.now();
+  const { output } = await own.runCode({
+    code: body('return 42'),
+    params: {},
+    tenant: tenant('modest'),
+    signal: AbortSignal.timeout(20_000),
+  });
+  assert.equal(output, 42);
+  assert.ok(performance.now() - since < 20_000);
+  await own.close();
+  assert.deepEqual(
+    (await ends).map(({ status }) => status),
+    ['rejected', 'rejected'],
+  );
+});

@@ -6,6 +6,7 @@ import { httpBridge } from '#sandbox/http-bridge';
 import type { Jail } from '#sandbox/jail';
 import { findJail, guestSources, startProcess } from '#sandbox/process';
 import type { ProcessJob, SandboxProcess } from '#sandbox/process';
+import { processShares } from '#sandbox/process-shares';
 
 export interface LogLine {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
@@ -22,6 +23,8 @@ export interface Sandbox {
   runCode(run: {
     code: string;
     params: unknown;
+    /** Whose run it is: one tenant never takes every process, see `processShares`. */
+    tenant?: Tenant | undefined;
     timeoutMs?: number;
     memoryMb?: number;
     signal?: AbortSignal | undefined;
@@ -62,6 +65,11 @@ const runsPerProcess = 1_000;
 const wearOf = { code: 1, jsonata: 0.02 } as const;
 const consoleCharacters = 64 * 1024;
 
+interface PoolJob extends ProcessJob {
+  /** Runs without one count for nobody. */
+  readonly organization: string | undefined;
+}
+
 interface Member {
   readonly process: SandboxProcess;
   /** Runs of code so far; JSONata counts in part. */
@@ -73,7 +81,7 @@ export function createSandbox(options: SandboxOptions): Sandbox {
   const pool = processPool(options);
   if (options.warm === true) void pool.prepare();
   return {
-    async runCode({ code, params, signal, ...limits }) {
+    async runCode({ code, params, tenant, signal, ...limits }) {
       const timeoutMs = limits.timeoutMs ?? options.codeTimeoutMs ?? defaults.timeoutMs;
       const console = consoleRecorder();
       const result = await pool.run({
@@ -82,6 +90,7 @@ export function createSandbox(options: SandboxOptions): Sandbox {
         input: toJson(params),
         memoryMb: limits.memoryMb ?? defaults.memoryMb,
         timeoutMs,
+        organization: tenant?.orgId,
         signal,
         onConsole: (text) => console.record(text),
         onAsk: httpBridge(options, timeoutMs),
@@ -96,6 +105,7 @@ export function createSandbox(options: SandboxOptions): Sandbox {
         memoryMb: defaults.transformMemoryMb,
         timeoutMs: timeoutMs ?? defaults.transformTimeoutMs,
         room: tenant === undefined ? undefined : `${tenant.orgId}/${tenant.environment}`,
+        organization: tenant?.orgId,
         signal,
         onConsole: () => undefined,
         onAsk: () => Promise.resolve('{}'),
@@ -151,6 +161,7 @@ function consoleRecorder() {
 
 function processPool(options: SandboxOptions) {
   const sources = guestSources();
+  const shares = processShares(options.processes);
   const idle: Member[] = [];
   const waiting: { resolve: (member: Member) => void; reject: (error: Error) => void }[] = [];
   const all = new Set<Member>();
@@ -221,14 +232,19 @@ function processPool(options: SandboxOptions) {
   }
 
   return {
-    async run(job: ProcessJob): Promise<string> {
+    async run({ organization, ...job }: PoolJob): Promise<string> {
       if (isClosed) throw new AppError('sandbox_busy', { waiting: 0 });
-      const member = await take(job.signal);
-      member.wear += wearOf[job.kind];
+      const leave = await shares.enter(organization, job.signal);
       try {
-        return await member.process.run(job);
+        const member = await take(job.signal);
+        member.wear += wearOf[job.kind];
+        try {
+          return await member.process.run(job);
+        } finally {
+          giveBack(member);
+        }
       } finally {
-        giveBack(member);
+        leave();
       }
     },
     prepare: () =>
@@ -237,6 +253,7 @@ function processPool(options: SandboxOptions) {
       ),
     close(): Promise<void> {
       isClosed = true;
+      shares.close();
       for (const member of all) member.process.kill();
       for (const turn of waiting.splice(0)) turn.reject(new Error('The sandbox is closed.'));
       return Promise.resolve();

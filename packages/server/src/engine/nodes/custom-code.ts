@@ -40,7 +40,12 @@ export const customCode = nodeType({
   literal: ['code', 'language'],
   async run({ code, params, parameters }, ctx) {
     const values = readParameters(params ?? parameters ?? {});
-    const result = await ctx.services.runCode({ code, params: values, signal: ctx.signal });
+    const result = await ctx.services.runCode({
+      code,
+      params: values,
+      tenant: ctx.tenant,
+      signal: ctx.signal,
+    });
     for (const line of result.console) ctx.log(readLevel(line.level), line.text);
     return done(result.output);
   },
