@@ -50,3 +50,46 @@ test('a long list is searched for repeated items in linear time', () => {
   assert.equal(check([...list, { id: 7 }])[0]?.message, 'must not hold the same item twice');
   assert.ok(performance.now() - since < 3_000);
 });
+
+const doubled = (depth: number) => ({
+  $ref: '#/$defs/a0',
+  $defs: Object.fromEntries(
+    Array.from({ length: depth }, (_, n) => [
+      `a${n}`,
+      n === depth - 1
+        ? { type: 'object' }
+        : { allOf: [{ $ref: `#/$defs/a${n + 1}` }, { $ref: `#/$defs/a${n + 1}` }] },
+    ]),
+  ),
+});
+
+test('references that double at each step end in a fault of the value, not in hours of work', () => {
+  assert.deepEqual(schemaCompiler()(doubled(10))({}), [], 'a few are an ordinary schema');
+  const since = performance.now();
+  for (const value of [{}, 'not an object']) {
+    assert.match(schemaCompiler()(doubled(40))(value)[0]?.message ?? '', /too many references/);
+  }
+  assert.ok(performance.now() - since < 10_000);
+});
+
+test('a schema that refers to itself twice is bounded too, whatever the depth of the value', () => {
+  const twice = { properties: { a: { $ref: '#' } } };
+  const check = schemaCompiler()({ allOf: [twice, twice] });
+  const nested = (depth: number): unknown => (depth === 0 ? {} : { a: nested(depth - 1) });
+  assert.deepEqual(check(nested(8)), []);
+  const since = performance.now();
+  assert.match(check(nested(60))[0]?.message ?? '', /too many references/);
+  assert.deepEqual(check(nested(8)), [], 'each check counts anew');
+  assert.ok(performance.now() - since < 5_000);
+});
+
+test('a long list of items by reference is checked whole', () => {
+  const check = schemaCompiler()({ items: { $ref: '#/$defs/item' }, $defs: { item: { type: 'integer' } } });
+  const list: unknown[] = Array.from({ length: 200_000 }, (_, n) => n);
+  assert.deepEqual(check(list), []);
+  list[199_999] = 'x';
+  assert.deepEqual(
+    check(list).map(({ instancePath }) => instancePath),
+    ['/199999'],
+  );
+});

@@ -1,5 +1,7 @@
-import { Ajv, type Options } from 'ajv';
+import { _, Ajv, type CodeKeywordDefinition, type Options } from 'ajv';
 import Ajv2020 from 'ajv/dist/2020.js';
+import ref from 'ajv/dist/vocabularies/core/ref.js';
+import dynamicRef from 'ajv/dist/vocabularies/dynamic/dynamicRef.js';
 import { RE2JS } from 're2js';
 
 /** One thing that a value has wrong; `instancePath` is a JSON Pointer (RFC 6901). */
@@ -52,35 +54,58 @@ export function schemaCompiler(mostKept = 500): (schema: Readonly<Record<string,
   };
 }
 
+/** More than a payload of the greatest size follows with a schema that means well. */
+const mostReferences = 1_000_000;
+
+/** How many more references may be followed; what follows one more throws. */
+interface References {
+  left: number;
+}
+
+class TooManyReferences extends Error {}
+
 function compile({ $schema: _dialect, ...schema }: Readonly<Record<string, unknown>>): SchemaCheck {
-  const validate = compiledBy(schema);
+  // Compiling follows each reference once.
+  const references = { left: Infinity };
+  const validate = compiledBy(schema, references);
   return (value) => {
+    references.left = mostReferences;
     try {
       return validate(value) ? [] : (validate.errors ?? []);
     } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      return [
-        { instancePath: '', message: 'cannot be checked: the schema refers to itself for ever', params: {} },
-      ];
+      if (error instanceof TooManyReferences) return [uncheckable('the schema follows too many references')];
+      if (error instanceof RangeError) return [uncheckable('the schema refers to itself for ever')];
+      throw error;
     }
   };
 }
 
+function uncheckable(why: string): SchemaFault {
+  return { instancePath: '', message: `cannot be checked: ${why}`, params: {} };
+}
+
 /** By draft 2020-12, and what that refuses (lists under `items`) by draft 7, whatever `$schema` says. */
-function compiledBy(schema: Record<string, unknown>) {
+function compiledBy(schema: Record<string, unknown>, references: References) {
   try {
-    return withLinearKeywords(new Ajv2020.default(options)).compile(schema);
+    return withBoundedKeywords(new Ajv2020.default(options), references).compile(schema);
   } catch (error) {
     try {
-      return withLinearKeywords(new Ajv(options)).compile(schema);
+      return withBoundedKeywords(new Ajv(options), references).compile(schema);
     } catch {
       throw error;
     }
   }
 }
 
-/** ajv compares each object of a list with each other one: a payload of 3 MB would take hours. */
-function withLinearKeywords(ajv: Ajv): Ajv {
+/**
+ * ajv compares each object of a list with each other one: a payload of 3 MB would take hours. And it follows every
+ * reference as often as it is met: thirty that each name the next one twice are a thousand million.
+ */
+function withBoundedKeywords(ajv: Ajv, references: References): Ajv {
+  for (const keyword of [ref.default, dynamicRef.default]) {
+    if (ajv.getKeyword(keyword.keyword as string) === false) continue; // draft 7 has no $dynamicRef
+    ajv.removeKeyword(keyword.keyword as string).addKeyword(counted(keyword, references));
+  }
   return ajv.removeKeyword('uniqueItems').addKeyword({
     keyword: 'uniqueItems',
     type: 'array',
@@ -89,4 +114,19 @@ function withLinearKeywords(ajv: Ajv): Ajv {
       !isAsked || new Set(list.map((item) => JSON.stringify(item))).size === list.length,
     error: { message: 'must not hold the same item twice' },
   });
+}
+
+function counted(keyword: CodeKeywordDefinition, references: References): CodeKeywordDefinition {
+  const count = (): void => {
+    references.left -= 1;
+    if (references.left < 0) throw new TooManyReferences();
+  };
+  return {
+    ...keyword,
+    code(cxt, ruleType) {
+      const counter = cxt.gen.scopeValue('func', { ref: count });
+      cxt.gen.code(_`${counter}()`);
+      keyword.code(cxt, ruleType);
+    },
+  };
 }
