@@ -404,6 +404,13 @@ export const errorCatalogue = {
     'never',
     (d) => `Workflow "${d.id}" not found.`,
   ),
+  workflow_alias_without_slug: spec<{ alias: string }>(
+    400,
+    'MISSING_REQUIRED_FIELD',
+    'never',
+    (d) =>
+      `Workflow ID and slug are required: "${d.alias}" is an alias, and every app may have its own of that name. Send the app as the header "slug", or the workflow's id.`,
+  ),
   workflow_forbidden: spec<{ id: string }>(
     403,
     'SERVER_ERROR',
@@ -424,6 +431,13 @@ export const errorCatalogue = {
     (d) => `Workflow "${d.id}" is not published. Publish it first.`,
   ),
   execution_not_found: spec<{ id: string }>(404, 'RESOURCE_NOT_FOUND', 'never', () => 'Execution not found'),
+  execution_node_not_found: spec<{ node: string }>(
+    404,
+    'RESOURCE_NOT_FOUND',
+    'never',
+    (d) =>
+      `The execution has no node "${d.node}", or it did not come that far. Read the execution for the ids of its nodes.`,
+  ),
   node_without_batches: spec<{ node: string }>(
     501,
     'SERVER_ERROR',

@@ -91,8 +91,12 @@ export function executeRoutes(app: ApiApp, deps: ApiDeps): void {
   async function executable(request: FastifyRequest): Promise<ExecutableWorkflow> {
     const { tenant, linkedAccount } = accountCallerOf(request);
     const { workflow_id: id } = request.params as { workflow_id: string };
-    const workflow = await findExecutableWorkflow(deps.pool, tenant, id, headerOrQuery(request, 'slug'));
+    const slug = headerOrQuery(request, 'slug');
+    const workflow = await findExecutableWorkflow(deps.pool, tenant, id, slug);
     if (workflow === undefined) throw new AppError('workflow_not_found', { id });
+    if (workflow.isByAlias && slug === undefined) {
+      throw new AppError('workflow_alias_without_slug', { alias: id });
+    }
     if (workflow.linkedAccountId !== null && workflow.linkedAccountId !== linkedAccount.id) {
       throw new AppError('workflow_forbidden', { id });
     }

@@ -172,9 +172,23 @@ test('an async execution by the old door is queued, runs, and is in the list of 
   );
   assert.equal(answer.statusCode, 200, answer.body);
   assert.equal(answer.json().message, 'Workflow execution started');
+  for (const headers of [{}, { slug: '' }]) {
+    const without = await call('POST', '/api/v1/workflow/my-flow/execute', headers, {});
+    assert.deepEqual([without.statusCode, without.json().error_code], [400, 'MISSING_REQUIRED_FIELD']);
+    assert.match(without.json().message, /^Workflow ID and slug are required: "my-flow" is an alias/);
+  }
+  const elsewhere = await call('POST', '/api/v1/workflow/my-flow/execute', { slug: 'acme-crm' }, {});
+  assert.equal(elsewhere.statusCode, 404);
   const detail = await ended(answer.json().execution_id);
   assert.equal(detail.status, 'COMPLETED');
   assert.equal(detail.nodes[0].latest_output.body.who, 'Bo');
+  const batches = `/api/v2/public/execution/${answer.json().execution_id}/nodes`;
+  const unknown = await call('GET', `${batches}/no-such-node/batches`);
+  assert.deepEqual(
+    [unknown.statusCode, /^The execution has no node "no-such-node"/.test(unknown.json().message)],
+    [404, true],
+  );
+  assert.equal((await call('GET', `${batches}/${detail.nodes[0].node_id}/batches`)).statusCode, 501);
 
   const list = (
     await call(

@@ -101,8 +101,9 @@ export function executionRoutes(app: ApiApp, deps: ApiDeps): void {
       const { tenant, linkedAccount } = accountCallerOf(request);
       const { execution_id: executionId, node_id: nodeId } = request.params;
       const { nodes } = await engine.read(tenant, executionId, linkedAccount.id);
-      if (!nodes.some((node) => node.nodeId === nodeId))
-        throw new AppError('execution_not_found', { id: executionId });
+      if (!nodes.some((node) => node.nodeId === nodeId)) {
+        throw new AppError('execution_node_not_found', { node: nodeId });
+      }
       throw new AppError('node_without_batches', { node: nodeId });
     },
   );
