@@ -2,6 +2,7 @@
  * Fields: what a person or a workflow fills in. One description serves the portal's forms, the builder, the
  * wire's action schema and the compiler: `Input<typeof input>` is what `request` receives.
  */
+import type { Choice } from '#kit/choice';
 import type { Json, JsonObject } from '#kit/json';
 import type { Options } from '#kit/options';
 import type { FileValue } from '#kit/request';
@@ -22,11 +23,6 @@ export type FieldType =
   | 'json'
   | 'map'
   | 'file';
-
-export interface Choice {
-  readonly name: string;
-  readonly value: string;
-}
 
 /** What a JSON parameter must be; `json-or-text` takes text that is no JSON as it is. */
 type JsonShape = 'any' | 'object' | 'array' | 'json-or-text';

@@ -18,6 +18,7 @@ export {
   type Scopes,
   type TokenShape,
 } from '#kit/auth';
+export type { Choice } from '#kit/choice';
 export {
   allowedHosts,
   baseUrlOf,
@@ -28,7 +29,7 @@ export {
   type Limits,
   requestUrl,
 } from '#kit/connector';
-export { type Choice, field, type Field, type Fields, type FieldType, type Input } from '#kit/field';
+export { field, type Field, type Fields, type FieldType, type Input } from '#kit/field';
 export { at, compact, isRecord, type Json, type JsonObject, parseJson, type Values } from '#kit/json';
 export { options, type Options } from '#kit/options';
 export type { Pages } from '#kit/paging';

@@ -1,7 +1,8 @@
 /** The other things the server asks of a connector: live lists, polls, webhook calls, the check, a description. */
+import type { Choice } from '#kit/choice';
 import type { Connector } from '#kit/connector';
 import { InputError, InvalidParameter, MissingParameter } from '#kit/errors';
-import type { Choice, Field, Fields, FieldType } from '#kit/field';
+import type { Field, Fields } from '#kit/field';
 import { parseInput } from '#kit/input';
 import type { Values } from '#kit/json';
 import type { Effect, HttpPort } from '#kit/request';
@@ -164,14 +165,11 @@ export async function checkConnection(
 }
 
 /** A field as data, for forms and schemas. `optionsName` names a live list, `dependsOn` its parents. */
-export interface FieldDescription {
+export interface FieldDescription extends Pick<
+  Field,
+  'type' | 'label' | 'required' | 'help' | 'placeholder' | 'default'
+> {
   readonly name: string;
-  readonly type: FieldType;
-  readonly label: string;
-  readonly required: boolean;
-  readonly help?: string;
-  readonly placeholder?: string;
-  readonly default?: unknown;
   readonly choices?: readonly Choice[];
   readonly optionsName?: string;
   readonly dependsOn?: readonly string[];

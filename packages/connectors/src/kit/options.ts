@@ -1,5 +1,5 @@
 /** Lists read live from the linked account: what a config field or a parameter can offer. */
-import type { Choice } from '#kit/field';
+import type { Choice } from '#kit/choice';
 import type { Pages } from '#kit/paging';
 import type { ApiRequest } from '#kit/request';
 
