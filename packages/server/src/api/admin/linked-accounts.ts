@@ -3,17 +3,11 @@ import { consoleOf } from '#api/admin/guard';
 import type { ApiApp } from '#api/app';
 import { deleteAccountAndStop } from '#api/delete-linked-account';
 import type { ApiDeps } from '#api/deps';
-import { page, pageOf, pageQuery } from '#api/wire';
-import { bodyAccountId, linkedAccountBody, linkedAccountInput } from '#api/v2/linked-account-body';
-import { linkedAccountShape, shapeLinkedAccount, shapeWithIntegrations } from '#api/v2/linked-account-shape';
-import {
-  createConnectLink,
-  createLinkedAccount,
-  getLinkedAccount,
-  issueSessionToken,
-} from '#connections/index';
-import { listLinkedAccounts } from '#db/linked-account';
-import { AppError } from '#domain/errors';
+import { pageOf, pageQuery } from '#api/wire';
+import { linkedAccountBody } from '#api/v2/linked-account-body';
+import { createFromBody, listShaped, readShaped } from '#api/v2/linked-account-doors';
+import { linkedAccountShape } from '#api/v2/linked-account-shape';
+import { createConnectLink, getLinkedAccount, issueSessionToken } from '#connections/index';
 
 const tags = ['Dashboard: linked accounts'];
 const accountPath = z.object({ account_id: z.string() });
@@ -31,11 +25,7 @@ export function adminLinkedAccountRoutes(app: ApiApp, deps: ApiDeps): void {
         response: { 200: pageOf(linkedAccountShape) },
       },
     },
-    async (request) => {
-      const { tenant } = consoleOf(request);
-      const { rows, total } = await listLinkedAccounts(deps.db, tenant, request.query, request.query);
-      return page(await shapeWithIntegrations(deps, tenant, rows), total, request.query);
-    },
+    (request) => listShaped(deps, consoleOf(request).tenant, request.query),
   );
 
   app.post(
@@ -49,12 +39,7 @@ export function adminLinkedAccountRoutes(app: ApiApp, deps: ApiDeps): void {
         response: { 200: linkedAccountShape },
       },
     },
-    async (request) => {
-      const accountId = bodyAccountId(request.body);
-      if (accountId === undefined) throw new AppError('linked_account_id_missing', undefined);
-      const input = linkedAccountInput(request.body);
-      return shapeLinkedAccount(await createLinkedAccount(deps, consoleOf(request).tenant, accountId, input));
-    },
+    (request) => createFromBody(deps, consoleOf(request).tenant, request.body),
   );
 
   app.get(
@@ -68,12 +53,7 @@ export function adminLinkedAccountRoutes(app: ApiApp, deps: ApiDeps): void {
         response: { 200: linkedAccountShape },
       },
     },
-    async (request) => {
-      const { tenant } = consoleOf(request);
-      const account = await getLinkedAccount(deps, tenant, request.params.account_id);
-      const [shaped] = await shapeWithIntegrations(deps, tenant, [account]);
-      return shaped ?? shapeLinkedAccount(account);
-    },
+    (request) => readShaped(deps, consoleOf(request).tenant, request.params.account_id),
   );
 
   app.delete(

@@ -11,15 +11,9 @@ import {
   linkedAccountInput,
   upsertBody,
 } from '#api/v2/linked-account-body';
-import { linkedAccountShape, shapeLinkedAccount, shapeWithIntegrations } from '#api/v2/linked-account-shape';
-import {
-  createLinkedAccount,
-  getLinkedAccount,
-  removeOrgCredential,
-  setOrgCredential,
-  upsertLinkedAccount,
-} from '#connections/index';
-import { listLinkedAccounts } from '#db/linked-account';
+import { createFromBody, listShaped, readShaped } from '#api/v2/linked-account-doors';
+import { linkedAccountShape, shapeLinkedAccount } from '#api/v2/linked-account-shape';
+import { removeOrgCredential, setOrgCredential, upsertLinkedAccount } from '#connections/index';
 import { AppError } from '#domain/errors';
 
 const tags = ['Linked accounts'];
@@ -39,12 +33,7 @@ export function linkedAccountRoutes(app: ApiApp, deps: ApiDeps): void {
         response: { 200: linkedAccountShape },
       },
     },
-    async (request) => {
-      const accountId = bodyAccountId(request.body);
-      if (accountId === undefined) throw new AppError('linked_account_id_missing', undefined);
-      const input = linkedAccountInput(request.body);
-      return shapeLinkedAccount(await createLinkedAccount(deps, callerOf(request).tenant, accountId, input));
-    },
+    (request) => createFromBody(deps, callerOf(request).tenant, request.body),
   );
 
   app.put(
@@ -93,11 +82,9 @@ export function linkedAccountRoutes(app: ApiApp, deps: ApiDeps): void {
       },
     },
     async (request) => {
-      const { tenant } = callerOf(request);
       // Variables do not exist yet, so no account holds the value asked for.
       if (request.query.env_variable_name !== undefined) return page([], 0, request.query);
-      const { rows, total } = await listLinkedAccounts(deps.db, tenant, request.query, request.query);
-      return page(await shapeWithIntegrations(deps, tenant, rows), total, request.query);
+      return listShaped(deps, callerOf(request).tenant, request.query);
     },
   );
 
@@ -120,7 +107,7 @@ export function linkedAccountRoutes(app: ApiApp, deps: ApiDeps): void {
       if (linkedAccount !== undefined && linkedAccount.accountId !== accountId) {
         throw new AppError('linked_account_not_found', { id: accountId, ...tenant });
       }
-      return oneWithIntegrations(deps, tenant, accountId);
+      return readShaped(deps, tenant, accountId);
     },
   );
 
@@ -153,9 +140,9 @@ export function linkedAccountRoutes(app: ApiApp, deps: ApiDeps): void {
         response: { 200: linkedAccountShape },
       },
     },
-    async (request) => {
+    (request) => {
       const { tenant, linkedAccount } = accountCallerOf(request);
-      return oneWithIntegrations(deps, tenant, linkedAccount.accountId);
+      return readShaped(deps, tenant, linkedAccount.accountId);
     },
   );
 
@@ -213,14 +200,4 @@ function ownCredentialRoutes(app: ApiApp, deps: ApiDeps): void {
       return { success: true as const, message: `Auth credential '${key}' deleted successfully` };
     },
   );
-}
-
-async function oneWithIntegrations(
-  deps: ApiDeps,
-  tenant: Parameters<typeof getLinkedAccount>[1],
-  accountId: string,
-) {
-  const account = await getLinkedAccount(deps, tenant, accountId);
-  const [shaped] = await shapeWithIntegrations(deps, tenant, [account]);
-  return shaped ?? shapeLinkedAccount(account);
 }
