@@ -4,7 +4,6 @@ import {
   deleteLinkedAccountRow,
   findLinkedAccount,
   insertLinkedAccount,
-  lockLinkedAccount,
   updateLinkedAccount,
   type LinkedAccountValues,
   type StoredLinkedAccount,
@@ -68,7 +67,7 @@ export async function upsertLinkedAccount(
     const inTransaction = { ...deps, db };
     const created = await insert(inTransaction, tenant, accountId, input);
     if (created !== undefined) return { account: created, isNew: true };
-    const stored = await lockLinkedAccount(db, tenant, accountId);
+    const stored = await findLinkedAccount(db, tenant, accountId, { lock: true });
     // Deleted between the two statements: the caller may simply repeat.
     if (stored === undefined) throw notFound(tenant, accountId);
     const account = await updateLinkedAccount(db, tenant, stored.id, {
@@ -156,7 +155,7 @@ async function changeOrgCredentials<Result>(
   change: (credentials: Record<string, string>) => { credentials: Record<string, string>; result: Result },
 ): Promise<Result> {
   return deps.db.transaction().execute(async (db) => {
-    const stored = await lockLinkedAccount(db, tenant, accountId);
+    const stored = await findLinkedAccount(db, tenant, accountId, { lock: true });
     if (stored === undefined) throw notFound(tenant, accountId);
     if (stored.org_credentials_sealed === null) {
       throw new AppError('not_found', { what: 'Default app integration of linked account', id: accountId });

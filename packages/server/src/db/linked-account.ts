@@ -37,10 +37,12 @@ export async function findLinkedAccountById(
   return row && { id, accountId: row.account_id, name: row.name };
 }
 
+/** The whole row; `lock` holds it against other writers until the transaction ends. */
 export function findLinkedAccount(
   db: Db,
   tenant: Tenant,
   accountId: string,
+  options: { lock?: boolean } = {},
 ): Promise<StoredLinkedAccount | undefined> {
   return db
     .selectFrom('linked_account')
@@ -48,22 +50,7 @@ export function findLinkedAccount(
     .where('org_id', '=', tenant.orgId)
     .where('environment', '=', tenant.environment)
     .where('account_id', '=', accountId)
-    .executeTakeFirst();
-}
-
-/** The same row, held against other writers until the transaction ends. */
-export function lockLinkedAccount(
-  db: Db,
-  tenant: Tenant,
-  accountId: string,
-): Promise<StoredLinkedAccount | undefined> {
-  return db
-    .selectFrom('linked_account')
-    .selectAll()
-    .where('org_id', '=', tenant.orgId)
-    .where('environment', '=', tenant.environment)
-    .where('account_id', '=', accountId)
-    .forUpdate()
+    .$if(options.lock === true, (query) => query.forUpdate())
     .executeTakeFirst();
 }
 

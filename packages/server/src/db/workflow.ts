@@ -48,6 +48,13 @@ export function insertWorkflow(db: Db, tenant: Tenant, values: NewWorkflow): Pro
     .executeTakeFirstOrThrow();
 }
 
+function workflowsOf(db: Db, tenant: Tenant) {
+  return db
+    .selectFrom('workflow')
+    .where('org_id', '=', tenant.orgId)
+    .where('environment', '=', tenant.environment);
+}
+
 /** Finds a workflow by its id or by the id of its draft: clients hold either. */
 export function findWorkflow(
   db: Db,
@@ -55,11 +62,8 @@ export function findWorkflow(
   id: string,
   options: { lock?: boolean } = {},
 ): Promise<StoredWorkflow | undefined> {
-  return db
-    .selectFrom('workflow')
+  return workflowsOf(db, tenant)
     .selectAll()
-    .where('org_id', '=', tenant.orgId)
-    .where('environment', '=', tenant.environment)
     .where((eb) => eb.or([eb('id', '=', id), eb('draft_id', '=', id)]))
     .$if(options.lock === true, (query) => query.forUpdate())
     .executeTakeFirst();
@@ -150,14 +154,7 @@ export function findVersion(
   workflowId: string,
   version: number,
 ): Promise<StoredVersion | undefined> {
-  return db
-    .selectFrom('workflow_version')
-    .selectAll()
-    .where('org_id', '=', tenant.orgId)
-    .where('environment', '=', tenant.environment)
-    .where('workflow_id', '=', workflowId)
-    .where('version', '=', version)
-    .executeTakeFirst();
+  return versionsOf(db, tenant, workflowId).selectAll().where('version', '=', version).executeTakeFirst();
 }
 
 export function findLatestVersion(
@@ -165,14 +162,7 @@ export function findLatestVersion(
   tenant: Tenant,
   workflowId: string,
 ): Promise<StoredVersion | undefined> {
-  return db
-    .selectFrom('workflow_version')
-    .selectAll()
-    .where('org_id', '=', tenant.orgId)
-    .where('environment', '=', tenant.environment)
-    .where('workflow_id', '=', workflowId)
-    .orderBy('version', 'desc')
-    .executeTakeFirst();
+  return versionsOf(db, tenant, workflowId).selectAll().orderBy('version', 'desc').executeTakeFirst();
 }
 
 export async function listVersions(
@@ -181,11 +171,7 @@ export async function listVersions(
   workflowId: string,
   page: { page: number; limit: number },
 ) {
-  const query = db
-    .selectFrom('workflow_version')
-    .where('org_id', '=', tenant.orgId)
-    .where('environment', '=', tenant.environment)
-    .where('workflow_id', '=', workflowId);
+  const query = versionsOf(db, tenant, workflowId);
   const [rows, count] = await Promise.all([
     query
       .select(['id', 'version', 'description', 'created_at'])
@@ -196,6 +182,14 @@ export async function listVersions(
     query.select((eb) => eb.fn.countAll<string>().as('total')).executeTakeFirstOrThrow(),
   ]);
   return { rows, total: Number(count.total) };
+}
+
+function versionsOf(db: Db, tenant: Tenant, workflowId: string) {
+  return db
+    .selectFrom('workflow_version')
+    .where('org_id', '=', tenant.orgId)
+    .where('environment', '=', tenant.environment)
+    .where('workflow_id', '=', workflowId);
 }
 
 export interface WorkflowFilter {
@@ -217,10 +211,7 @@ export async function listWorkflows(
   filter: WorkflowFilter,
   page: { page: number; limit: number },
 ) {
-  let query = db
-    .selectFrom('workflow')
-    .where('org_id', '=', tenant.orgId)
-    .where('environment', '=', tenant.environment);
+  let query = workflowsOf(db, tenant);
   if (filter.ownerId === null) query = query.where('linked_account_id', 'is', null);
   else if (filter.ownerId !== undefined) query = query.where('linked_account_id', '=', filter.ownerId);
   if (filter.isPrivate === true) query = query.where('linked_account_id', 'is not', null);
@@ -248,11 +239,8 @@ export async function listWorkflows(
 
 /** Published workflows of the organisation for one app, in the order that configs show them. */
 export function listPublishedForApp(db: Db, tenant: Tenant, appSlug: string): Promise<StoredWorkflow[]> {
-  return db
-    .selectFrom('workflow')
+  return workflowsOf(db, tenant)
     .selectAll()
-    .where('org_id', '=', tenant.orgId)
-    .where('environment', '=', tenant.environment)
     .where('app_slug', '=', appSlug)
     .where('linked_account_id', 'is', null)
     .where('published_version', 'is not', null)
