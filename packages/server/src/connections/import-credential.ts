@@ -1,11 +1,8 @@
-import { checkConnection, ProviderError, type Values } from '@inlay/connectors/kit';
+import type { Values } from '@inlay/connectors/kit';
 import { callbackUrl, currentOAuthClient, enabledConnector } from '#connections/apps';
-import { refused } from '#connections/connect-with-keys';
 import type { OAuthCredential } from '#connections/credential';
 import type { ConnectionDeps } from '#connections/deps';
-import { inputProblem } from '#connections/input-problem';
-import { placementOf, providerHttp } from '#connections/provider-http';
-import { storeConnection } from '#connections/store-connection';
+import { connectProblem, tryAndStore } from '#connections/try-and-store';
 import { AppError } from '#domain/errors';
 import type { LinkedAccountRef } from '#domain/linked-account';
 import type { Tenant } from '#domain/tenant';
@@ -71,29 +68,20 @@ export async function importOAuthCredential(
   const meta = Object.fromEntries(
     kept.flatMap((name) => (fields[name] === undefined ? [] : [[name, fields[name]]])),
   );
-  const place = { meta, vars: setting.variables };
   try {
-    const http = providerHttp(
-      deps.outbound,
-      { connector, place, budgetKey: `connect:${linkedAccount.id}:${slug}` },
-      placementOf(connector, credential, place),
-    );
-    const checked = await checkConnection(connector, http, place);
-    return await storeConnection(deps, {
+    return await tryAndStore(deps, {
       tenant,
       linkedAccountId: linkedAccount.id,
-      slug,
+      connector,
+      place: { meta, vars: setting.variables },
       credential,
       accessExpiresAt: expiresAt,
       refreshExpiresAt: null,
       grantedScopes: fields['scope'] === undefined ? null : fields['scope'].split(oauth2.scopes.separator),
-      identifier: checked.identifier,
-      meta: { ...meta, ...checked.meta },
       detail: { imported: true },
     });
   } catch (error) {
-    if (error instanceof ProviderError) throw refused(error, connector.name);
-    throw inputProblem(error, connector);
+    throw connectProblem(error, connector);
   }
 }
 

@@ -18,6 +18,7 @@ import { inputProblem } from '#connections/input-problem';
 import { placementOf, providerHttp } from '#connections/provider-http';
 import { storeConnection } from '#connections/store-connection';
 import { textValues } from '#connections/text-values';
+import { connectBudgetKey } from '#connections/try-and-store';
 import { exchangeCode, type TokenGrant, TokenRefusal } from '#connections/token-endpoint';
 import type { AppSettingRow } from '#db/app-setting';
 import { findAppSetting } from '#db/app-setting';
@@ -268,7 +269,7 @@ async function complete(
       {
         connector,
         place: { meta: here, vars },
-        budgetKey: `connect:${completion.linkedAccountId}:${connector.slug}`,
+        budgetKey: connectBudgetKey(completion.linkedAccountId, connector.slug),
       },
       placementOf(connector, credential, { meta: here, vars }),
     );
