@@ -3,9 +3,9 @@ import { useNavigate } from '@tanstack/react-router';
 import { type FormEvent, useId, useState } from 'react';
 import { Button, IconButton } from '#components/button.tsx';
 import { Dialog } from '#components/dialog.tsx';
-import { Notice } from '#components/notice.tsx';
 import { createAccount } from '../../api/accounts.ts';
-import { ApiError, errorText } from '../../api/http.ts';
+import { ApiError } from '../../api/http.ts';
+import { Failure } from '../../parts/failure.tsx';
 import { TextField } from '../../parts/text-field.tsx';
 import { useToast } from '../../parts/toast.tsx';
 import { useEnvironment } from '../../shell/environment.ts';
@@ -68,11 +68,7 @@ export function AddAccount({ onClose }: { onClose: () => void }) {
       }
     >
       <form id={id} className="form" onSubmit={submit}>
-        {create.isError && problem === undefined && (
-          <div role="alert">
-            <Notice tone="danger">{errorText(create.error)}</Notice>
-          </div>
-        )}
+        {create.isError && problem === undefined && <Failure error={create.error} />}
         <TextField
           label="ID"
           isRequired

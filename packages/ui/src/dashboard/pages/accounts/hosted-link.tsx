@@ -3,10 +3,9 @@ import { type FormEvent, useId, useState } from 'react';
 import { Button } from '#components/button.tsx';
 import { Dialog } from '#components/dialog.tsx';
 import { Icon } from '#components/icon.tsx';
-import { Notice } from '#components/notice.tsx';
 import { createPortalLink } from '../../api/accounts.ts';
-import { errorText } from '../../api/http.ts';
 import { CopyLine } from '../../parts/copy.tsx';
+import { Failure } from '../../parts/failure.tsx';
 import { TextField } from '../../parts/text-field.tsx';
 import { useEnvironment } from '../../shell/environment.ts';
 
@@ -52,11 +51,7 @@ export function HostedLink({ accountId, onClose }: { accountId: string; onClose:
           A page where this customer connects apps, without signing in. The link works once, in the first
           browser that opens it: make a new one for every visit.
         </p>
-        {link.isError && (
-          <div role="alert">
-            <Notice tone="danger">{errorText(link.error)}</Notice>
-          </div>
-        )}
+        {link.isError && <Failure error={link.error} />}
         {link.data === undefined ? (
           <details>
             <summary>Advanced: name and colours</summary>

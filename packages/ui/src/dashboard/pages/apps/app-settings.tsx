@@ -11,8 +11,9 @@ import {
   changeApp,
   revealClientSecret,
 } from '../../api/apps.ts';
-import { ApiError, type Environment, errorText } from '../../api/http.ts';
+import { ApiError, type Environment } from '../../api/http.ts';
 import { CopyLine } from '../../parts/copy.tsx';
+import { Failure } from '../../parts/failure.tsx';
 import { Markdown } from '../../parts/markdown.tsx';
 import { Piece } from '../../parts/page.tsx';
 import { Loaded } from '../../parts/states.tsx';
@@ -141,13 +142,7 @@ function SettingsForm({ app }: { app: AppDetail }) {
           </Piece>
         </>
       )}
-      {save.isError && (
-        <div role="alert">
-          <Notice tone="danger" title="Not saved">
-            {errorText(save.error)}
-          </Notice>
-        </div>
-      )}
+      {save.isError && <Failure title="Not saved" error={save.error} />}
       <div className="save-bar">
         {isDirty && <span className="muted">You have unsaved changes.</span>}
         <Button disabled={!isDirty} onClick={() => setDraft(draftOf(app))}>

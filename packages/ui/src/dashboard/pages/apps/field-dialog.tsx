@@ -3,9 +3,8 @@ import { type FormEvent, useId, useState } from 'react';
 import { Button } from '#components/button.tsx';
 import { Dialog } from '#components/dialog.tsx';
 import { Field } from '#components/field.tsx';
-import { Notice } from '#components/notice.tsx';
 import { changeField, type ConfigField, createField, fieldsQuery } from '../../api/fields.ts';
-import { errorText } from '../../api/http.ts';
+import { Failure } from '../../parts/failure.tsx';
 import { SelectField, TextField } from '../../parts/text-field.tsx';
 import { useEnvironment } from '../../shell/environment.ts';
 
@@ -78,11 +77,7 @@ export function FieldDialog({ slug, field, onClose }: FieldDialogProps) {
       }
     >
       <form id={id} className="form" onSubmit={submit}>
-        {save.isError && (
-          <div role="alert">
-            <Notice tone="danger">{errorText(save.error)}</Notice>
-          </div>
-        )}
+        {save.isError && <Failure error={save.error} />}
         <TextField label="Name" isRequired required value={name} onChange={setName} />
         <SelectField label="Type" value={type} onChange={setType} options={types} />
         {type === 'select' && (

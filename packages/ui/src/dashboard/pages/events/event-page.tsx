@@ -11,6 +11,7 @@ import { workflowsQuery } from '../../api/workflows.ts';
 import { CodeTabs } from '../../parts/code.tsx';
 import { Confirm } from '../../parts/confirm.tsx';
 import { CopyLine } from '../../parts/copy.tsx';
+import { Failure } from '../../parts/failure.tsx';
 import { JsonEditor } from '../../parts/json-editor.tsx';
 import { readJsonObject } from '../../parts/json-text.ts';
 import { Page, Piece } from '../../parts/page.tsx';
@@ -186,13 +187,7 @@ function SendTest({ event }: { event: OrgEvent }) {
           problem={reading.problem === undefined ? undefined : reading}
           rows={4}
         />
-        {send.isError && (
-          <div role="alert">
-            <Notice tone="danger" title="Not sent">
-              {errorText(send.error)}
-            </Notice>
-          </div>
-        )}
+        {send.isError && <Failure title="Not sent" error={send.error} />}
         {send.isSuccess && <Sent executions={send.data.executions} />}
         <div>
           <Button

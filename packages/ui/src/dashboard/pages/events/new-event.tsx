@@ -3,9 +3,9 @@ import { useNavigate } from '@tanstack/react-router';
 import { type FormEvent, useId, useState } from 'react';
 import { Button } from '#components/button.tsx';
 import { Dialog } from '#components/dialog.tsx';
-import { Notice } from '#components/notice.tsx';
 import { createEvent, eventsQuery } from '../../api/events.ts';
-import { ApiError, errorText } from '../../api/http.ts';
+import { ApiError } from '../../api/http.ts';
+import { Failure } from '../../parts/failure.tsx';
 import { JsonEditor } from '../../parts/json-editor.tsx';
 import { readJsonObject } from '../../parts/json-text.ts';
 import { SelectField, TextField } from '../../parts/text-field.tsx';
@@ -72,11 +72,7 @@ export function NewEvent({ onClose }: { onClose: () => void }) {
       }
     >
       <form id={id} className="form" onSubmit={submit}>
-        {create.isError && problemOf('name') === undefined && (
-          <div role="alert">
-            <Notice tone="danger">{errorText(create.error)}</Notice>
-          </div>
-        )}
+        {create.isError && problemOf('name') === undefined && <Failure error={create.error} />}
         <SelectField
           label="Start from"
           value={model}

@@ -12,8 +12,8 @@ import {
   rerunExecution,
   stopExecution,
 } from '../../api/executions.ts';
-import { errorText } from '../../api/http.ts';
 import { CopyLine } from '../../parts/copy.tsx';
+import { Failure } from '../../parts/failure.tsx';
 import { JsonTree } from '../../parts/json-tree.tsx';
 import { Page, Piece } from '../../parts/page.tsx';
 import { Loaded } from '../../parts/states.tsx';
@@ -96,11 +96,7 @@ function Verbs({ execution }: { execution: Execution }) {
           {execution.is_stopping ? 'Stopping' : 'Stop'}
         </Button>
       )}
-      {failure !== null && (
-        <div role="alert">
-          <Notice tone="danger">{errorText(failure)}</Notice>
-        </div>
-      )}
+      {failure !== null && <Failure error={failure} />}
     </>
   );
 }

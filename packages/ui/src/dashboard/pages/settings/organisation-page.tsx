@@ -2,11 +2,11 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { AppLogo } from '#components/app-logo.tsx';
 import { Button } from '#components/button.tsx';
-import { Notice } from '#components/notice.tsx';
-import { ApiError, errorText } from '../../api/http.ts';
+import { ApiError } from '../../api/http.ts';
 import { changeOrganization, type Organization, organizationQuery } from '../../api/organization.ts';
 import { sessionQuery } from '../../api/session.ts';
 import { CopyLine } from '../../parts/copy.tsx';
+import { Failure } from '../../parts/failure.tsx';
 import { Page, Piece } from '../../parts/page.tsx';
 import { Loaded } from '../../parts/states.tsx';
 import { TextField } from '../../parts/text-field.tsx';
@@ -83,13 +83,7 @@ function Form({ organization }: { organization: Organization }) {
           <dd>{organization.email ?? '–'}</dd>
         </dl>
       </Piece>
-      {save.isError && (
-        <div role="alert">
-          <Notice tone="danger" title="Not saved">
-            {errorText(save.error)}
-          </Notice>
-        </div>
-      )}
+      {save.isError && <Failure title="Not saved" error={save.error} />}
       <div className="save-bar">
         <Button disabled={!isDirty} onClick={() => setDraft(stored)}>
           Discard

@@ -1,9 +1,9 @@
 import { useMutation, useSuspenseQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { Button } from '#components/button.tsx';
-import { Notice } from '#components/notice.tsx';
-import { ApiError, errorText } from '../../api/http.ts';
+import { ApiError } from '../../api/http.ts';
 import { changePassword, sessionQuery } from '../../api/session.ts';
+import { Failure } from '../../parts/failure.tsx';
 import { Page, Piece } from '../../parts/page.tsx';
 import { TextField } from '../../parts/text-field.tsx';
 import { useToast } from '../../parts/toast.tsx';
@@ -55,11 +55,7 @@ function Password({ email }: { email: string }) {
       <form className="form" onSubmit={submit}>
         {/* Tells a password manager whose password this is. */}
         <input type="email" autoComplete="username" value={email} readOnly hidden />
-        {change.isError && problemOf('current_password') === undefined && (
-          <div role="alert">
-            <Notice tone="danger">{errorText(change.error)}</Notice>
-          </div>
-        )}
+        {change.isError && problemOf('current_password') === undefined && <Failure error={change.error} />}
         <TextField
           label="Current password"
           type="password"

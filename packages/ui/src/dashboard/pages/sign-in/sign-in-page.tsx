@@ -2,9 +2,8 @@ import { useMutation } from '@tanstack/react-query';
 import { Link, useNavigate, useRouter, useSearch } from '@tanstack/react-router';
 import { type FormEvent, useEffect, useState } from 'react';
 import { Button } from '#components/button.tsx';
-import { Notice } from '#components/notice.tsx';
-import { errorText } from '../../api/http.ts';
 import { signIn } from '../../api/session.ts';
+import { Failure } from '../../parts/failure.tsx';
 import { TextField } from '../../parts/text-field.tsx';
 import { Gate } from './gate.tsx';
 
@@ -32,11 +31,7 @@ export function SignInPage() {
     <Gate>
       <h1>Sign in</h1>
       <form className="form" onSubmit={submit}>
-        {attempt.isError && (
-          <div role="alert">
-            <Notice tone="danger">{errorText(attempt.error)}</Notice>
-          </div>
-        )}
+        {attempt.isError && <Failure error={attempt.error} />}
         <TextField
           label="Email"
           type="email"

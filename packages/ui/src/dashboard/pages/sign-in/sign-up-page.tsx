@@ -2,9 +2,9 @@ import { useMutation } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { type FormEvent, useEffect, useState } from 'react';
 import { Button } from '#components/button.tsx';
-import { Notice } from '#components/notice.tsx';
-import { ApiError, errorText } from '../../api/http.ts';
+import { ApiError } from '../../api/http.ts';
 import { signUp } from '../../api/session.ts';
+import { Failure } from '../../parts/failure.tsx';
 import { TextField } from '../../parts/text-field.tsx';
 import { Gate } from './gate.tsx';
 
@@ -37,9 +37,7 @@ export function SignUpPage() {
       <h1>Create an organisation</h1>
       <form className="form" onSubmit={submit}>
         {attempt.isError && !(attempt.error instanceof ApiError && attempt.error.problems.length > 0) && (
-          <div role="alert">
-            <Notice tone="danger">{errorText(attempt.error)}</Notice>
-          </div>
+          <Failure error={attempt.error} />
         )}
         <TextField label="Your name" autoComplete="name" {...field('name')} />
         <TextField label="Company" autoComplete="organization" {...field('organization')} />

@@ -2,11 +2,10 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
 import { Button } from '#components/button.tsx';
-import { Notice } from '#components/notice.tsx';
 import { type AppAction, appQuery, type AppSummary, appsQuery } from '../../api/apps.ts';
 import { eventsQuery, type OrgEvent } from '../../api/events.ts';
-import { errorText } from '../../api/http.ts';
 import { createWorkflow, workflowsQuery } from '../../api/workflows.ts';
+import { Failure } from '../../parts/failure.tsx';
 import { Page, Piece } from '../../parts/page.tsx';
 import { Empty, Loaded } from '../../parts/states.tsx';
 import { SelectBox, SelectField, TextField } from '../../parts/text-field.tsx';
@@ -173,13 +172,7 @@ function Starter({ events, apps }: { events: readonly OrgEvent[]; apps: readonly
           onChange={setName}
         />
       </Piece>
-      {create.isError && (
-        <div role="alert">
-          <Notice tone="danger" title="Not created">
-            {errorText(create.error)}
-          </Notice>
-        </div>
-      )}
+      {create.isError && <Failure title="Not created" error={create.error} />}
       <div className="save-bar">
         <Button
           kind="primary"

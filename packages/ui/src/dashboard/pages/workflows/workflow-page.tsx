@@ -16,6 +16,7 @@ import {
   workflowsQuery,
 } from '../../api/workflows.ts';
 import { Confirm } from '../../parts/confirm.tsx';
+import { Failure } from '../../parts/failure.tsx';
 import { JsonEditor } from '../../parts/json-editor.tsx';
 import { readJsonObject } from '../../parts/json-text.ts';
 import { Page, Piece } from '../../parts/page.tsx';
@@ -102,11 +103,9 @@ function Publishing({ workflow }: { workflow: Workflow }) {
         Publish
       </Button>
       {failure !== null && (
-        <div role="alert">
-          <Notice tone="danger" title="Not published">
-            <Problems error={failure} />
-          </Notice>
-        </div>
+        <Failure title="Not published">
+          <Problems error={failure} />
+        </Failure>
       )}
     </>
   );
@@ -179,11 +178,9 @@ function Editor({ workflow }: { workflow: Workflow }) {
         />
       </Piece>
       {save.isError && (
-        <div role="alert">
-          <Notice tone="danger" title="Not saved">
-            <Problems error={save.error} />
-          </Notice>
-        </div>
+        <Failure title="Not saved">
+          <Problems error={save.error} />
+        </Failure>
       )}
       <div className="save-bar">
         {isDirty && <span className="muted">You have unsaved changes.</span>}
