@@ -4,9 +4,10 @@ import { useEffect, useState } from 'react';
 import { Button } from '#components/button.tsx';
 import { Icon } from '#components/icon.tsx';
 import { accountsQuery, type LinkedAccount } from '../../api/accounts.ts';
-import { Page, Piece } from '../../parts/page.tsx';
-import { Pager } from '../../parts/pager.tsx';
-import { Empty, Loaded } from '../../parts/states.tsx';
+import { Page } from '../../parts/page.tsx';
+import { PagedList } from '../../parts/paged-list.tsx';
+import { Empty } from '../../parts/states.tsx';
+import { Table } from '../../parts/table.tsx';
 import { Time } from '../../parts/time.tsx';
 import { useEnvironment } from '../../shell/environment.ts';
 import { AddAccount } from './add-account.tsx';
@@ -53,32 +54,24 @@ export function AccountsPage() {
           />
         </div>
       </div>
-      <Piece isFlush>
-        <Loaded query={query}>
-          {(page) =>
-            page.docs.length === 0 ? (
-              filter.search === undefined ? (
-                <Empty icon="people" title="No linked account yet" actions={add}>
-                  Your server makes one when a customer signs up, with the id that you use for that customer.
-                  To try things out, add one here.
-                </Empty>
-              ) : (
-                <Empty icon="search" title={`Nobody matches “${filter.search}”`}>
-                  The search looks at names and ids.
-                </Empty>
-              )
-            ) : (
-              <>
-                <AccountTable accounts={page.docs} />
-                <Pager
-                  of={page}
-                  onPage={(number) => void navigate({ search: { ...filter, page: number } })}
-                />
-              </>
-            )
-          }
-        </Loaded>
-      </Piece>
+      <PagedList
+        query={query}
+        onPage={(number) => void navigate({ search: { ...filter, page: number } })}
+        empty={
+          filter.search === undefined ? (
+            <Empty icon="people" title="No linked account yet" actions={add}>
+              Your server makes one when a customer signs up, with the id that you use for that customer. To
+              try things out, add one here.
+            </Empty>
+          ) : (
+            <Empty icon="search" title={`Nobody matches “${filter.search}”`}>
+              The search looks at names and ids.
+            </Empty>
+          )
+        }
+      >
+        {(accounts) => <AccountTable accounts={accounts} />}
+      </PagedList>
       {isAdding && <AddAccount onClose={() => setAdding(false)} />}
     </Page>
   );
@@ -87,37 +80,27 @@ export function AccountsPage() {
 function AccountTable({ accounts }: { accounts: readonly LinkedAccount[] }) {
   const environment = useEnvironment();
   return (
-    <table className="table table-cards">
-      <thead>
-        <tr>
-          <th scope="col">Account</th>
-          <th scope="col">Id</th>
-          <th scope="col">Connections</th>
-          <th scope="col">Linked</th>
+    <Table columns={['Account', 'Id', 'Connections', 'Linked']}>
+      {accounts.map((account) => (
+        <tr key={account._id} data-href>
+          <td>
+            <Link
+              to="/$environment/linked-accounts/$accountId"
+              params={{ environment, accountId: account.account_id }}
+            >
+              {account.name ?? account.account_id}
+            </Link>
+          </td>
+          <td>
+            <code>{account.account_id}</code>
+          </td>
+          <td>{connectionCount(account.integrations?.length ?? 0)}</td>
+          <td>
+            <Time at={account.createdAt} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {accounts.map((account) => (
-          <tr key={account._id} data-href>
-            <td>
-              <Link
-                to="/$environment/linked-accounts/$accountId"
-                params={{ environment, accountId: account.account_id }}
-              >
-                {account.name ?? account.account_id}
-              </Link>
-            </td>
-            <td>
-              <code>{account.account_id}</code>
-            </td>
-            <td>{connectionCount(account.integrations?.length ?? 0)}</td>
-            <td>
-              <Time at={account.createdAt} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </Table>
   );
 }
 

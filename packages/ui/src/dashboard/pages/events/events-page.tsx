@@ -5,6 +5,7 @@ import { Button } from '#components/button.tsx';
 import { eventsQuery } from '../../api/events.ts';
 import { Page, Piece } from '../../parts/page.tsx';
 import { Empty, Loaded } from '../../parts/states.tsx';
+import { Table } from '../../parts/table.tsx';
 import { Time } from '../../parts/time.tsx';
 import { useEnvironment } from '../../shell/environment.ts';
 import { NewEvent } from './new-event.tsx';
@@ -34,35 +35,26 @@ export function EventsPage() {
                 it. Workflows can then use every field of the sample.
               </Empty>
             ) : (
-              <table className="table table-cards">
-                <thead>
-                  <tr>
-                    <th scope="col">Event</th>
-                    <th scope="col">Fields</th>
-                    <th scope="col">Changed</th>
+              <Table columns={['Event', 'Fields', 'Changed']}>
+                {events.map((event) => (
+                  <tr key={event.id} data-href>
+                    <td>
+                      <Link
+                        to="/$environment/your-app/events/$eventId"
+                        params={{ environment, eventId: event.id }}
+                      >
+                        {event.name}
+                      </Link>
+                    </td>
+                    <td>
+                      <code className="muted">{Object.keys(event.sample).join(', ') || 'none'}</code>
+                    </td>
+                    <td>
+                      <Time at={event.updated_at} />
+                    </td>
                   </tr>
-                </thead>
-                <tbody>
-                  {events.map((event) => (
-                    <tr key={event.id} data-href>
-                      <td>
-                        <Link
-                          to="/$environment/your-app/events/$eventId"
-                          params={{ environment, eventId: event.id }}
-                        >
-                          {event.name}
-                        </Link>
-                      </td>
-                      <td>
-                        <code className="muted">{Object.keys(event.sample).join(', ') || 'none'}</code>
-                      </td>
-                      <td>
-                        <Time at={event.updated_at} />
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
+                ))}
+              </Table>
             )
           }
         </Loaded>

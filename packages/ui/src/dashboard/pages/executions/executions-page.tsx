@@ -4,10 +4,11 @@ import { Button } from '#components/button.tsx';
 import { accountsQuery } from '../../api/accounts.ts';
 import { type ExecutionFilter, type ExecutionSummary, executionsQuery } from '../../api/executions.ts';
 import { workflowsQuery } from '../../api/workflows.ts';
-import { Page, Piece } from '../../parts/page.tsx';
-import { Pager } from '../../parts/pager.tsx';
-import { Empty, Loaded } from '../../parts/states.tsx';
+import { Page } from '../../parts/page.tsx';
+import { PagedList } from '../../parts/paged-list.tsx';
+import { Empty } from '../../parts/states.tsx';
 import { RunStatus } from '../../parts/status.tsx';
+import { Table } from '../../parts/table.tsx';
 import { SelectBox } from '../../parts/text-field.tsx';
 import { duration, Time } from '../../parts/time.tsx';
 import { useEnvironment } from '../../shell/environment.ts';
@@ -45,32 +46,24 @@ export function ExecutionsPage() {
       }
     >
       <Filters filter={filter} onChange={change} onClear={() => void navigate({ search: {} })} />
-      <Piece isFlush>
-        <Loaded query={query}>
-          {(page) =>
-            page.docs.length === 0 ? (
-              isFiltered ? (
-                <Empty icon="search" title="No execution matches these filters">
-                  Widen the time, or clear the filters.
-                </Empty>
-              ) : (
-                <Empty icon="list" title="Nothing has run yet">
-                  Publish a workflow, switch it on for a linked account and send its event. Each run appears
-                  here with the input and output of every step.
-                </Empty>
-              )
-            ) : (
-              <>
-                <ExecutionTable executions={page.docs} />
-                <Pager
-                  of={page}
-                  onPage={(number) => void navigate({ search: { ...filter, page: number } })}
-                />
-              </>
-            )
-          }
-        </Loaded>
-      </Piece>
+      <PagedList
+        query={query}
+        onPage={(number) => void navigate({ search: { ...filter, page: number } })}
+        empty={
+          isFiltered ? (
+            <Empty icon="search" title="No execution matches these filters">
+              Widen the time, or clear the filters.
+            </Empty>
+          ) : (
+            <Empty icon="list" title="Nothing has run yet">
+              Publish a workflow, switch it on for a linked account and send its event. Each run appears here
+              with the input and output of every step.
+            </Empty>
+          )
+        }
+      >
+        {(executions) => <ExecutionTable executions={executions} />}
+      </PagedList>
     </Page>
   );
 }
@@ -153,42 +146,30 @@ function Filters({ filter, onChange, onClear }: FiltersProps) {
 function ExecutionTable({ executions }: { executions: readonly ExecutionSummary[] }) {
   const environment = useEnvironment();
   return (
-    <table className="table table-cards">
-      <thead>
-        <tr>
-          <th scope="col">Workflow</th>
-          <th scope="col">Status</th>
-          <th scope="col">Linked account</th>
-          <th scope="col">Started by</th>
-          <th scope="col">Duration</th>
-          <th scope="col">When</th>
+    <Table columns={['Workflow', 'Status', 'Linked account', 'Started by', 'Duration', 'When']}>
+      {executions.map((execution) => (
+        <tr key={execution.id} data-href>
+          <td>
+            <Link
+              to="/$environment/logs/executions/$executionId"
+              params={{ environment, executionId: execution.id }}
+            >
+              {execution.workflow.name}
+            </Link>
+          </td>
+          <td>
+            <RunStatus status={execution.status} />
+          </td>
+          <td>
+            <code>{execution.linked_account_id}</code>
+          </td>
+          <td>{execution.event ?? execution.source}</td>
+          <td className="nowrap">{duration(execution.duration_ms)}</td>
+          <td>
+            <Time at={execution.created_at} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {executions.map((execution) => (
-          <tr key={execution.id} data-href>
-            <td>
-              <Link
-                to="/$environment/logs/executions/$executionId"
-                params={{ environment, executionId: execution.id }}
-              >
-                {execution.workflow.name}
-              </Link>
-            </td>
-            <td>
-              <RunStatus status={execution.status} />
-            </td>
-            <td>
-              <code>{execution.linked_account_id}</code>
-            </td>
-            <td>{execution.event ?? execution.source}</td>
-            <td className="nowrap">{duration(execution.duration_ms)}</td>
-            <td>
-              <Time at={execution.created_at} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </Table>
   );
 }

@@ -1,45 +1,32 @@
 import { Link } from '@tanstack/react-router';
 import type { WorkflowSummary } from '../../api/workflows.ts';
 import { Status } from '../../parts/status.tsx';
+import { Table } from '../../parts/table.tsx';
 import { Time } from '../../parts/time.tsx';
 import { useEnvironment } from '../../shell/environment.ts';
 
 export function WorkflowTable({ workflows }: { workflows: readonly WorkflowSummary[] }) {
   const environment = useEnvironment();
   return (
-    <table className="table table-cards">
-      <thead>
-        <tr>
-          <th scope="col">Workflow</th>
-          <th scope="col">State</th>
-          <th scope="col">Starts with</th>
-          <th scope="col">App</th>
-          <th scope="col">Changed</th>
+    <Table columns={['Workflow', 'State', 'Starts with', 'App', 'Changed']}>
+      {workflows.map((workflow) => (
+        <tr key={workflow.id} data-href>
+          <td>
+            <Link to="/$environment/workflows/$workflowId" params={{ environment, workflowId: workflow.id }}>
+              {workflow.name}
+            </Link>
+          </td>
+          <td>
+            <Published version={workflow.published_version} />
+          </td>
+          <td>{workflow.trigger?.event ?? 'An API call'}</td>
+          <td>{workflow.app_slug ?? <span className="muted">internal</span>}</td>
+          <td>
+            <Time at={workflow.updated_at} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {workflows.map((workflow) => (
-          <tr key={workflow.id} data-href>
-            <td>
-              <Link
-                to="/$environment/workflows/$workflowId"
-                params={{ environment, workflowId: workflow.id }}
-              >
-                {workflow.name}
-              </Link>
-            </td>
-            <td>
-              <Published version={workflow.published_version} />
-            </td>
-            <td>{workflow.trigger?.event ?? 'An API call'}</td>
-            <td>{workflow.app_slug ?? <span className="muted">internal</span>}</td>
-            <td>
-              <Time at={workflow.updated_at} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </Table>
   );
 }
 
