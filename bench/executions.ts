@@ -5,32 +5,31 @@ import { createClient } from './client.ts';
 import { figure, type Figure } from './figure.ts';
 import { closedLoad } from './load.ts';
 import { commitsPerSecond, flushesPerSecond } from './machine.ts';
-import { publishFiveNodes } from './workflow.ts';
+import { publishFiveNodes, type Middle } from './workflow.ts';
 
+const middles: readonly Middle[] = ['rule', 'jsonata'];
+const nodes = { rule: 'start, 3 rules, response', jsonata: 'start, rule, JSONata, rule, response' };
 const payload = { n: 7, note: 'x'.repeat(160) };
 
 /** A call that waits for five durable nodes. */
 export async function syncExecution(): Promise<readonly Figure[]> {
   return withFiveNodes(async ({ inlay, execute, databaseUrl }) => {
-    await closedLoad(() => execute(true), { callers: 4, seconds: 3 });
+    for (const middle of middles) await closedLoad(() => execute(middle, true), { callers: 4, seconds: 3 });
     const flush = 1_000 / (await flushesPerSecond(inlay.dataDir));
     const commit = 1_000 / (await commitsPerSecond(databaseUrl, 1));
     const figures: Figure[] = [figure('machine.flush', flush, 'ms', 'one 8 KiB block, fdatasync')];
-    for (const callers of [1, 16, 64]) {
-      const { latencies, perSecond } = await closedLoad(() => execute(true), { callers, seconds: 8 });
-      const reference = { name: 'one-row commit, one connection', value: commit };
-      const conditions = `${callers} callers over HTTP, 5 nodes, 0.2 KB payload, ${latencies.count} executions`;
-      figures.push(
-        figure(`sync-execution.p50.${callers}-callers`, latencies.quantile(0.5), 'ms', conditions, reference),
-        figure(
-          `sync-execution.p99.${callers}-callers`,
-          latencies.quantile(0.99),
-          'ms',
-          conditions,
-          reference,
-        ),
-        figure(`sync-execution.rate.${callers}-callers`, perSecond, '/s', conditions),
-      );
+    const reference = { name: 'one-row commit, one connection', value: commit };
+    for (const middle of middles) {
+      for (const callers of [1, 16, 64]) {
+        const load = await closedLoad(() => execute(middle, true), { callers, seconds: 6 });
+        const conditions = `${callers} callers over HTTP, 5 nodes (${nodes[middle]}), 0.2 KB payload, ${load.latencies.count} executions`;
+        const of = `${middle}.${callers}-callers`;
+        figures.push(
+          figure(`sync-execution.p50.${of}`, load.latencies.quantile(0.5), 'ms', conditions, reference),
+          figure(`sync-execution.p99.${of}`, load.latencies.quantile(0.99), 'ms', conditions, reference),
+          figure(`sync-execution.rate.${of}`, load.perSecond, '/s', conditions),
+        );
+      }
     }
     return figures;
   });
@@ -39,32 +38,37 @@ export async function syncExecution(): Promise<readonly Figure[]> {
 /** Executions accepted and finished a second, with full logs, from the first call to the last one finished. */
 export async function asyncExecutions(): Promise<readonly Figure[]> {
   return withFiveNodes(async ({ inlay, execute, databaseUrl }) => {
-    await closedLoad(() => execute(false), { callers: 16, seconds: 2 });
-    await until(() => isIdle(inlay), { timeoutMs: 120_000, what: 'the warm-up to finish' });
-    const multiRow = (await commitsPerSecond(databaseUrl, 500)) * 500;
-    const before = await completed(databaseUrl);
-    const begun = performance.now();
-    const { perSecond: accepted } = await closedLoad(() => execute(false), { callers: 64, seconds: 15 });
-    await until(() => isIdle(inlay), { timeoutMs: 300_000, what: 'all executions to finish' });
-    const seconds = (performance.now() - begun) / 1_000;
-    const done = (await completed(databaseUrl)) - before;
-    return [
-      figure('async-executions.accepted', accepted, '/s', '64 callers over HTTP for 15 s'),
-      figure(
-        'async-executions.finished',
-        done / seconds,
-        '/s',
-        `${done} executions of 5 nodes, 0.2 KB payload, full logs, one process, HTTP callers on the same machine, until the last one finished`,
-        { name: 'rows of 200 bytes in 500-row commits', value: multiRow, unit: 'rows/s' },
-      ),
-    ];
+    const figures: Figure[] = [];
+    const idle = (what: string) => until(() => isIdle(inlay), { timeoutMs: 300_000, what });
+    for (const middle of middles) {
+      await closedLoad(() => execute(middle, false), { callers: 16, seconds: 2 });
+      await idle('the warm-up to finish');
+      const multiRow = (await commitsPerSecond(databaseUrl, 500)) * 500;
+      const before = await completed(databaseUrl);
+      const begun = performance.now();
+      const load = await closedLoad(() => execute(middle, false), { callers: 64, seconds: 12 });
+      await idle('all executions to finish');
+      const seconds = (performance.now() - begun) / 1_000;
+      const done = (await completed(databaseUrl)) - before;
+      figures.push(
+        figure(`async-executions.accepted.${middle}`, load.perSecond, '/s', '64 callers over HTTP for 12 s'),
+        figure(
+          `async-executions.finished.${middle}`,
+          done / seconds,
+          '/s',
+          `${done} executions of 5 nodes (${nodes[middle]}), 0.2 KB payload, full logs, one process, HTTP callers on the same machine, until the last one finished`,
+          { name: 'rows of 200 bytes in 500-row commits', value: multiRow, unit: 'rows/s' },
+        ),
+      );
+    }
+    return figures;
   });
 }
 
 interface Setting {
   readonly inlay: RunningInlay;
   readonly databaseUrl: string;
-  readonly execute: (isSync: boolean) => Promise<void>;
+  readonly execute: (middle: Middle, isSync: boolean) => Promise<void>;
 }
 
 async function withFiveNodes<T>(measure: (setting: Setting) => Promise<T>): Promise<T> {
@@ -72,7 +76,10 @@ async function withFiveNodes<T>(measure: (setting: Setting) => Promise<T>): Prom
   const client = createClient(inlay.url, 64);
   try {
     const postgres = await openEmbeddedPostgres(inlay.dataDir);
-    const workflow = await publishFiveNodes(inlay);
+    const workflows = {
+      rule: await publishFiveNodes(inlay, 'rule'),
+      jsonata: await publishFiveNodes(inlay, 'jsonata'),
+    };
     const headers = {
       'x-api-key': inlay.keys.test,
       linked_account_id: inlay.demo.linkedAccountId,
@@ -81,8 +88,8 @@ async function withFiveNodes<T>(measure: (setting: Setting) => Promise<T>): Prom
     return await measure({
       inlay,
       databaseUrl: postgres.url,
-      execute: async (isSync) => {
-        const route = `/api/v2/public/workflow/${workflow}/execute`;
+      execute: async (middle, isSync) => {
+        const route = `/api/v2/public/workflow/${workflows[middle]}/execute`;
         const text = await client.send(
           'POST',
           route,

@@ -1,7 +1,10 @@
 import type { RunningInlay } from '../tests/inlay.ts';
 
+/** What the middle one of the five nodes is: JSONata costs a trip to the sandbox, a rule costs none. */
+export type Middle = 'jsonata' | 'rule';
+
 /** Publishes a workflow of start, three pure nodes and a response for the demo account; answers its id. */
-export async function publishFiveNodes(inlay: RunningInlay): Promise<string> {
+export async function publishFiveNodes(inlay: RunningInlay, middle: Middle): Promise<string> {
   const linkedAccountId = inlay.demo.linkedAccountId;
   const rule = (operator: string, value: string) => ({
     match: 'all',
@@ -10,19 +13,21 @@ export async function publishFiveNodes(inlay: RunningInlay): Promise<string> {
   const created = await inlay.call('POST', '/api/v2/public/workflow', {
     linkedAccountId,
     body: {
-      name: 'Five nodes',
+      name: `Five nodes with ${middle}`,
       slug: 'acme-crm',
       nodes: [
         { id: '1', node_type: 'start', name: 'Start', data: { trigger: { kind: 'api_call' } } },
         { id: '2', node_type: 'rule', name: 'Is there a number', data: rule('exist', '') },
-        { id: '3', node_type: 'transform', name: 'Reshape', data: { input: '{{event}}', query: '$' } },
+        middle === 'jsonata'
+          ? { id: '3', node_type: 'transform', name: 'Reshape', data: { input: '{{event}}', query: '$' } }
+          : { id: '3', node_type: 'rule', name: 'Is it small', data: rule('lt', '1000') },
         { id: '4', node_type: 'rule', name: 'Is it positive', data: rule('gte', '0') },
         { id: '5', node_type: 'response', name: 'Answer', data: { data: { n: '{{event.n}}' } } },
       ],
       edges: [
         { source: '1', target: '2' },
         { source: '2', target: '3', source_handle: 'true' },
-        { source: '3', target: '4' },
+        { source: '3', target: '4', ...(middle === 'rule' && { source_handle: 'true' }) },
         { source: '4', target: '5', source_handle: 'true' },
       ],
     },

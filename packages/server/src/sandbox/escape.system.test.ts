@@ -424,7 +424,7 @@ describe('even the process around the isolate has nothing', () => {
       );
     }
     assert.equal(
-      await brokenOut(attempt(`require('fs').writeFileSync('/tmp/inlay-escape', 'x')`)),
+      await brokenOut(attempt(`require('fs').writeFileSync('/tmp/escaped', 'x')`)),
       'ERR_ACCESS_DENIED',
     );
   });
