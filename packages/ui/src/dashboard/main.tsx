@@ -1,5 +1,6 @@
 import '#tokens/tokens.css';
 import '#components/components.css';
+import '#components/base.css';
 import './mantine.css';
 import './dashboard.css';
 import { StrictMode } from 'react';

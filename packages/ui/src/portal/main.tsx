@@ -1,5 +1,6 @@
 import '#tokens/tokens.css';
 import '#components/components.css';
+import '#components/base.css';
 import './portal.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
