@@ -28,6 +28,13 @@ test('the document is OpenAPI 3.1 and holds every operation of the wire, each wi
   }
 });
 
+test('every topic of the reference is explained, in one order', async () => {
+  const document = (await api.app.inject({ method: 'GET', url: '/openapi.json' })).json();
+  const operations = Object.values(document.paths).flatMap((path) => Object.values(path as object));
+  const used = new Set(operations.flatMap(({ tags }: { tags: string[] }) => tags));
+  assert.deepEqual(document.tags.map(({ name }: { name: string }) => name).sort(), [...used].sort());
+});
+
 test("the dashboard's own calls are not in it", async () => {
   const document = (await api.app.inject({ method: 'GET', url: '/openapi.json' })).json();
   assert.deepEqual(

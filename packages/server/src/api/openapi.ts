@@ -52,6 +52,25 @@ export async function documentRoutes(app: ApiApp, deps: Pick<ApiDeps, 'config'>)
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: deps.config.publicUrl }],
+      // In the order in which somebody who integrates meets them; pages and clients keep it.
+      tags: [
+        { name: 'Linked accounts', description: 'Your customers, as Inlay knows them.' },
+        { name: 'Sessions and hosted Connect', description: 'Tokens for browsers, and links to the portal.' },
+        {
+          name: 'Applications',
+          description: 'The apps that customers may connect, and how they are connected.',
+        },
+        { name: 'Connecting', description: 'OAuth, keys, import and disconnection.' },
+        { name: 'Configs', description: 'What each customer chose, and which workflows are on.' },
+        { name: 'Events', description: 'What happens in your product and starts workflows.' },
+        { name: 'Workflows', description: 'Making, publishing and executing them.' },
+        { name: 'Executions', description: 'What ran, step by step; stopping and running again.' },
+        {
+          name: 'Actions',
+          description: 'One call of an app with a customer’s connection, without a workflow.',
+        },
+        { name: 'Health', description: 'For load balancers and monitors.' },
+      ],
       components: {
         securitySchemes: {
           apiKey: {
