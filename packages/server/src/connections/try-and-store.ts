@@ -15,7 +15,11 @@ interface TriedCredential extends Omit<ProvenCredential, 'slug' | 'identifier' |
   readonly place: Place;
 }
 
-/** Asks the provider with a credential, and stores the credential only if it answers. @throws as `connectProblem` takes */
+/**
+ * Asks the provider with a credential, and stores the credential only if it is accepted.
+ *
+ * @throws ProviderError, InputError: `connectProblem` makes them errors of ours
+ */
 export async function tryAndStore(deps: ConnectionDeps, tried: TriedCredential): Promise<StoredConnection> {
   const { connector, place, ...given } = tried;
   const budgetKey = connectBudgetKey(given.linkedAccountId, connector.slug);
