@@ -124,6 +124,27 @@ test("another organization's key cannot be shown or replaced", async () => {
   }
 });
 
+test('a member who is no owner or admin cannot show, replace or change what is for them alone', async () => {
+  const cookie = await signUp('member@example.com');
+  const { keys } = (await call('GET', '/api-keys', { cookie })).json();
+  const { db } = api.database;
+  const user = db.selectFrom('console_user').select('id').where('email', '=', 'member@example.com');
+  await db.updateTable('organization_member').set({ role: 'member' }).where('user_id', '=', user).execute();
+  const forbidden: [Method, string, object][] = [
+    ['POST', `/api-keys/${keys[0].id}/reveal`, { environment: 'test' }],
+    ['POST', `/api-keys/${keys[0].id}/regenerate`, { environment: 'test' }],
+    ['PATCH', '/organization', { name: 'Renamed' }],
+    ['PATCH', '/apps/gong', { is_enabled: true }],
+    ['POST', '/apps/gong/client-secret/reveal', {}],
+  ];
+  for (const [method, url, body] of forbidden) {
+    const answer = await call(method, url, { cookie, body });
+    assert.deepEqual([url, answer.statusCode], [url, 403]);
+  }
+  const { organization } = (await call('GET', '/session', { cookie })).json();
+  assert.equal(organization.name, 'Company of member@example.com');
+});
+
 test('linked accounts follow the environment of the header, and get a portal link', async () => {
   const cookie = await signUp('env@example.com');
   const production = { 'x-inlay-environment': 'production' };
