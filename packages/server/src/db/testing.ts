@@ -43,9 +43,24 @@ async function create(
     db: createDb(pool),
     async drop() {
       await pool.end();
-      await administrate(serverUrl, (admin) => admin.query(`drop database if exists ${name} with (force)`));
+      await administrate(serverUrl, (admin) => dropDatabase(admin, name));
     },
   };
+}
+
+const insufficientPrivilege = '42501';
+
+/**
+ * `with (force)` may not end an autovacuum worker, which belongs to the superuser, and fails when one is at work;
+ * the plain form ends those workers itself, but nobody else.
+ */
+async function dropDatabase(admin: Client, name: string): Promise<void> {
+  try {
+    await admin.query(`drop database if exists ${name} with (force)`);
+  } catch (error) {
+    if ((error as { code?: string }).code !== insufficientPrivilege) throw error;
+    await admin.query(`drop database if exists ${name}`);
+  }
 }
 
 async function administrate(serverUrl: string, work: (admin: Client) => Promise<unknown>): Promise<void> {
