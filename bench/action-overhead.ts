@@ -1,4 +1,6 @@
-import { startInlay } from '../tests/inlay.ts';
+import { signInToConsole } from '../tests/console.ts';
+import { freePort, startInlay } from '../tests/inlay.ts';
+import { startAcme } from './acme.ts';
 import { createClient } from './client.ts';
 import { figure, type Figure } from './figure.ts';
 import { pairedLoad } from './load.ts';
@@ -7,10 +9,16 @@ const acmeKey = 'acme_key_demo_ada';
 
 /** What an action call through Inlay adds to calling the provider directly: the same call both ways, in turn. */
 export async function actionOverhead(): Promise<readonly Figure[]> {
-  const inlay = await startInlay({ env: { ACME_RATE_LIMIT_PER_MINUTE: '100000000' } });
-  const provider = createClient(inlay.acmeUrl, 16);
+  const port = await freePort();
+  const [inlay, acme] = await Promise.all([
+    startInlay({ env: { INLAY_EGRESS_ALLOW: `127.0.0.1:${port},[::1]:${port}` } }),
+    startAcme(port),
+  ]);
+  const provider = createClient(acme.url, 16);
   const platform = createClient(inlay.url, 16);
   try {
+    const owner = await signInToConsole(inlay);
+    await owner('PATCH', 'apps/acme-crm', { body: { variables: { acme_base_url: acme.url } } });
     const account = { 'x-api-key': inlay.keys.test, linked_account_id: inlay.demo.linkedAccountId };
     await platform.send(
       'PUT',
@@ -49,5 +57,6 @@ export async function actionOverhead(): Promise<readonly Figure[]> {
   } finally {
     await Promise.all([provider.close(), platform.close()]);
     await inlay.stop();
+    acme.stop();
   }
 }

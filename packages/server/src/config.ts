@@ -165,7 +165,7 @@ const table = {
     count(1, 64).default(2),
     '2',
     '2',
-    'How many processes run customer code.',
+    'How many processes run customer code. One organisation uses all but one of them at most, so that others are not kept waiting.',
   ),
   INLAY_CODE_TIMEOUT_S: setting(
     count(1, 900).default(60),
