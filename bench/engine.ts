@@ -11,6 +11,8 @@ import { createEngine, nodeRegistry, type NodeServices } from '../packages/serve
 import { done, nodeType } from '../packages/server/src/engine/nodes/node-type.ts';
 import { response } from '../packages/server/src/engine/nodes/response.ts';
 import { start } from '../packages/server/src/engine/nodes/start.ts';
+import { figure, figureLine, type Figure } from './figure.ts';
+import { closedLoad, openLoad } from './load.ts';
 
 /**
  * The engine beside the limit of the machine it runs on: sync executions of five nodes (latency), async ones
@@ -27,7 +29,7 @@ const { values: args } = parseArgs({
   },
 });
 if (args.url === undefined) throw new Error('Give --url: a PostgreSQL where a database may be created.');
-const durationMs = Number(args.seconds) * 1_000;
+const seconds = Number(args.seconds);
 
 const step = nodeType({
   type: 'step',
@@ -56,22 +58,8 @@ const document = (type: string) => ({
   edges: ['1', '2', '3', '4'].map((source) => ({ source, target: String(Number(source) + 1) })),
 });
 
-interface Figure {
-  name: string;
-  value: number;
-  unit: string;
-  reference?: number;
-  ratio?: number;
-  conditions: string;
-}
-const figures: Figure[] = [];
-function report(figure: Figure): void {
-  figures.push({ ...figure, value: Math.round(figure.value * 100) / 100 });
-  process.stdout.write(
-    args.json
-      ? `${JSON.stringify(figures.at(-1))}\n`
-      : `${figure.name.padEnd(34)} ${figure.value.toFixed(1).padStart(10)} ${figure.unit}   ${figure.conditions}\n`,
-  );
+function report(measured: Figure): void {
+  process.stdout.write(args.json ? `${JSON.stringify(measured)}\n` : `${figureLine(measured)}\n`);
 }
 
 const admin = new Client({ connectionString: args.url });
@@ -118,30 +106,19 @@ const startOf = (workflowId: string, n: number) => ({
   payload: { n, who: 'a customer', items: [1, 2, 3] },
 });
 
-function percentile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+/** {@link closedLoad} with numbered calls. */
+function load(callers: number, work: (n: number) => Promise<unknown>) {
+  let n = 0;
+  return closedLoad(
+    async () => {
+      await work((n += 1));
+    },
+    { callers, seconds },
+  );
 }
 
-async function load(
-  callers: number,
-  work: (n: number) => Promise<unknown>,
-): Promise<{ rate: number; times: number[] }> {
-  const times: number[] = [];
-  const startedAt = performance.now();
-  let n = 0;
-  await Promise.all(
-    Array.from({ length: callers }, async () => {
-      while (performance.now() - startedAt < durationMs) {
-        const at = performance.now();
-        await work((n += 1));
-        times.push(performance.now() - at);
-      }
-    }),
-  );
-  return {
-    rate: times.length / ((performance.now() - startedAt) / 1_000),
-    times: times.sort((a, b) => a - b),
-  };
+async function accept(event: string, n: number): Promise<void> {
+  await engine.acceptEvent(tenant, { event, payload: { n }, linkedAccount: account, configId: 'bench' });
 }
 
 async function finishedCount(): Promise<number> {
@@ -157,99 +134,65 @@ async function insertLimit(): Promise<number> {
   const rows = 1_000;
   const ids = Array.from({ length: rows }, () => newId());
   const output = Array.from({ length: rows }, () => '{"n":1,"text":"a small result of a step"}');
-  const { rate } = await load(2, () =>
+  const { perSecond } = await load(2, () =>
     pool.query(
       'insert into plain select u.id, 1, $3, u.output, now() from unnest($1::text[], $2::json[]) as u(id, output)',
       [ids, output, '2'],
     ),
   );
-  return rate * rows;
+  return perSecond * rows;
 }
 
 try {
   const limit = await insertLimit();
-  report({
-    name: 'insert limit',
-    value: limit,
-    unit: 'rows/s',
-    conditions: '1000-row inserts, 2 connections',
-  });
+  report(figure('insert limit', limit, 'rows/s', '1000-row inserts, 2 connections'));
   for (const workflow of ['pure', 'calls']) {
     for (const callers of [1, Number(args.callers)]) {
       for (let n = 0; n < 100; n += 1)
         await engine.runSync(tenant, { ...startOf(workflow, n), timeoutMs: 10_000 });
-      const { rate, times } = await load(callers, (n) =>
+      const { perSecond, latencies } = await load(callers, (n) =>
         engine.runSync(tenant, { ...startOf(workflow, n), timeoutMs: 10_000 }),
       );
       const conditions = `5 nodes (${workflow}), ${callers} callers`;
-      report({ name: 'sync p50', value: percentile(times, 0.5), unit: 'ms', conditions });
-      report({ name: 'sync p99', value: percentile(times, 0.99), unit: 'ms', conditions });
-      report({ name: 'sync rate', value: rate, unit: '/s', conditions });
+      report(figure('sync p50', latencies.quantile(0.5), 'ms', conditions));
+      report(figure('sync p99', latencies.quantile(0.99), 'ms', conditions));
+      report(figure('sync rate', perSecond, '/s', conditions));
     }
   }
   for (const workflow of ['pure', 'calls']) {
     const before = await finishedCount();
     engine.start();
     const startedAt = performance.now();
-    const { rate, times } = await load(64, (n) => engine.startExecution(tenant, startOf(workflow, n)));
+    const { perSecond, latencies } = await load(64, (n) =>
+      engine.startExecution(tenant, startOf(workflow, n)),
+    );
     const finishedMeanwhile = (await finishedCount()) - before;
     const meanwhileS = (performance.now() - startedAt) / 1_000;
-    while ((await finishedCount()) < before + times.length)
+    while ((await finishedCount()) < before + latencies.count)
       await new Promise((resolve) => setTimeout(resolve, 20));
     const wholeS = (performance.now() - startedAt) / 1_000;
     const conditions = `5 nodes (${workflow}), 64 callers starting, same process`;
-    report({ name: 'async accepted', value: rate, unit: '/s', conditions });
-    report({
-      name: 'async finished while starting',
-      value: finishedMeanwhile / meanwhileS,
-      unit: '/s',
-      conditions,
-    });
-    report({
-      name: 'async start to last finish',
-      value: times.length / wholeS,
-      unit: '/s',
-      reference: limit,
-      ratio: (times.length * (workflow === 'pure' ? 7 : 10)) / wholeS / limit,
-      conditions,
-    });
-  }
-  for (const [event, callers] of [
-    ['nobody-listens', 64],
-    ['pure', 64],
-  ] as const) {
-    const { rate, times } = await load(callers, (n) =>
-      engine.acceptEvent(tenant, { event, payload: { n }, linkedAccount: account, configId: 'bench' }),
+    report(figure('async accepted', perSecond, '/s', conditions));
+    report(figure('async finished while starting', finishedMeanwhile / meanwhileS, '/s', conditions));
+    const rowsEach = workflow === 'pure' ? 7 : 10;
+    report(
+      figure('async start to last finish', latencies.count / wholeS, '/s', conditions, {
+        name: `the insert limit at ${rowsEach} rows an execution`,
+        value: limit / rowsEach,
+      }),
     );
-    const conditions = `event "${event}", ${callers} callers`;
-    report({ name: 'events accepted', value: rate, unit: '/s', conditions });
-    report({ name: 'event p99', value: percentile(times, 0.99), unit: 'ms', conditions });
   }
-  {
-    // The latency that a sender sees at a steady 1,000 events a second.
-    const times: number[] = [];
-    const sends: Promise<void>[] = [];
-    const startedAt = performance.now();
-    const send = async (n: number): Promise<void> => {
-      const at = performance.now();
-      await engine.acceptEvent(tenant, {
-        event: 'pure',
-        payload: { n },
-        linkedAccount: account,
-        configId: 'bench',
-      });
-      times.push(performance.now() - at);
-    };
-    while (performance.now() - startedAt < durationMs) {
-      while (sends.length < performance.now() - startedAt) sends.push(send(sends.length));
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-    await Promise.all(sends);
-    times.sort((a, b) => a - b);
-    const conditions = '1,000 events/s, one workflow listens and runs';
-    report({ name: 'event p50 paced', value: percentile(times, 0.5), unit: 'ms', conditions });
-    report({ name: 'event p99 paced', value: percentile(times, 0.99), unit: 'ms', conditions });
+  for (const event of ['nobody-listens', 'pure']) {
+    const { perSecond, latencies } = await load(64, (n) => accept(event, n));
+    const conditions = `event "${event}", 64 callers`;
+    report(figure('events accepted', perSecond, '/s', conditions));
+    report(figure('event p99', latencies.quantile(0.99), 'ms', conditions));
   }
+  let sent = 0;
+  const { latencies } = await openLoad(() => accept('pure', (sent += 1)), { perSecond: 1_000, seconds });
+  const conditions = '1,000 events/s, one workflow listens and runs';
+  report(figure('event p50 paced', latencies.quantile(0.5), 'ms', conditions));
+  report(figure('event p99 paced', latencies.quantile(0.99), 'ms', conditions));
 } finally {
   await engine.drain(10_000);
   await pool.end();

@@ -38,3 +38,12 @@ export function figure(
 function threeDigits(value: number): number {
   return Number(value.toPrecision(3));
 }
+
+/** A figure for a person. */
+export function figureLine({ name, value, unit, reference, ratio, conditions }: Figure): string {
+  const beside =
+    reference === null
+      ? ''
+      : ` (${reference.name}: ${reference.value} ${reference.unit}${ratio === null ? '' : `, ratio ${ratio}`})`;
+  return `${name}: ${value} ${unit}${beside}; ${conditions}`;
+}

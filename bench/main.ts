@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { actionOverhead } from './action-overhead.ts';
 import { eventIngest } from './event-ingest.ts';
 import { asyncExecutions, syncExecution } from './executions.ts';
-import type { Figure } from './figure.ts';
+import { figureLine, type Figure } from './figure.ts';
 import { idleMemory, start } from './start.ts';
 
 /** `npm run -s bench -- [NAME …] [--json] [--save]`: without a name all of them, one after the other. */
@@ -35,7 +35,9 @@ const all: Figure[] = [];
 for (const name of positionals.length > 0 ? positionals : Object.keys(benches)) {
   for (const measured of (await benches[name]?.()) ?? []) {
     all.push(measured);
-    process.stdout.write(values.json === true ? `${JSON.stringify(measured)}\n` : `${line(measured)}\n`);
+    process.stdout.write(
+      values.json === true ? `${JSON.stringify(measured)}\n` : `${figureLine(measured)}\n`,
+    );
   }
 }
 
@@ -48,12 +50,4 @@ if (values.save === true) {
     path.join(folder, `${day}.json`),
     `${JSON.stringify({ day, machine, figures: all }, null, 2)}\n`,
   );
-}
-
-function line({ name, value, unit, reference, ratio, conditions }: Figure): string {
-  const beside =
-    reference === null
-      ? ''
-      : ` (${reference.name}: ${reference.value} ${reference.unit}${ratio === null ? '' : `, ratio ${ratio}`})`;
-  return `${name}: ${value} ${unit}${beside}; ${conditions}`;
 }
