@@ -2,24 +2,14 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { findApp, findCatalogueApp, listApps, listCatalogue, saveAppSettings } from '#connections/apps';
 import { startOAuth } from '#connections/oauth-flow';
-import { testAccount, testConnectionDeps } from '#connections/testing';
+import { refuses, testAccount, testConnectionDeps } from '#connections/testing';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
-import { AppError } from '#domain/errors';
 
 let database: TestDatabase;
 before(async () => {
   database = await createTestDatabase();
 });
 after(() => database.drop());
-
-function refuses(code: AppError['code'], text = /./) {
-  return (error: unknown) => {
-    assert.ok(error instanceof AppError, String(error));
-    assert.equal(error.code, code);
-    assert.match(error.message, text);
-    return true;
-  };
-}
 
 const ours = { gong: { clientId: 'operator-client', clientSecret: 'operator-secret' } };
 

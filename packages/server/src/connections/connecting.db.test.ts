@@ -8,10 +8,9 @@ import { disconnect } from '#connections/disconnect';
 import { executeAction } from '#connections/execute-action';
 import { importOAuthCredential } from '#connections/import-credential';
 import { finishOAuth, startOAuth } from '#connections/oauth-flow';
-import { movableClock, testAccount, testConnectionDeps } from '#connections/testing';
+import { movableClock, refuses, testAccount, testConnectionDeps } from '#connections/testing';
 import { listConnections } from '#db/connection';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
-import { AppError } from '#domain/errors';
 import { newId } from '#domain/ids';
 import type { Tenant } from '#domain/tenant';
 
@@ -20,15 +19,6 @@ before(async () => {
   database = await createTestDatabase();
 });
 after(() => database.drop());
-
-function refuses(code: AppError['code'], text = /./) {
-  return (error: unknown) => {
-    assert.ok(error instanceof AppError, String(error));
-    assert.equal(error.code, code);
-    assert.match(error.message, text);
-    return true;
-  };
-}
 
 async function logOf(tenant: Tenant): Promise<string[]> {
   const { rows } = await database.pool.query<{ event: string }>(

@@ -6,11 +6,10 @@ import { openCredential } from '#connections/credential';
 import type { ConnectionDeps } from '#connections/deps';
 import { type ActionResult, executeAction } from '#connections/execute-action';
 import { refreshTokens } from '#connections/token-endpoint';
-import { movableClock, testConnectionDeps } from '#connections/testing';
+import { movableClock, refuses, testConnectionDeps } from '#connections/testing';
 import { type ConnectionRow, listConnections } from '#db/connection';
 import { createDb } from '#db/pool';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
-import { AppError } from '#domain/errors';
 import type { LinkedAccountRef } from '#domain/linked-account';
 import type { Tenant } from '#domain/tenant';
 
@@ -52,14 +51,6 @@ async function expiriesLogged({ tenant }: Connected): Promise<unknown[]> {
 
 const refreshes = (crm: AcmeCrm) =>
   crm.control.stats().tokenRequests['refresh_token'] ?? { succeeded: 0, failed: 0 };
-
-function refuses(code: AppError['code']) {
-  return (error: unknown) => {
-    assert.ok(error instanceof AppError, String(error));
-    assert.equal(error.code, code);
-    return true;
-  };
-}
 
 /** Makes the access token due by our clock and dead at the provider. */
 function expire(crm: AcmeCrm, clock: { move(ms: number): void }): void {

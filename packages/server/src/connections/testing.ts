@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import { connectors } from '@inlay/connectors';
@@ -5,6 +6,7 @@ import { saveAppSettings } from '#connections/apps';
 import type { ConnectionDeps } from '#connections/deps';
 import type { TestDatabase } from '#db/testing';
 import type { Clock } from '#domain/clock';
+import { AppError } from '#domain/errors';
 import { newId } from '#domain/ids';
 import type { LinkedAccountRef } from '#domain/linked-account';
 import type { Tenant } from '#domain/tenant';
@@ -19,6 +21,16 @@ export function movableClock(): Clock & { move(ms: number): void } {
     move: (ms) => {
       offset += ms;
     },
+  };
+}
+
+/** For `assert.rejects`: an error of the catalogue, by its code and its words. */
+export function refuses(code: AppError['code'], text = /./) {
+  return (error: unknown) => {
+    assert.ok(error instanceof AppError, String(error));
+    assert.equal(error.code, code);
+    assert.match(error.message, text);
+    return true;
   };
 }
 
