@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import type { ExecutionMode, JournalStatus } from '#db/schema';
+import type { ExecutionMode, JournalKind, JournalStatus } from '#db/schema';
 import type { Environment } from '#domain/tenant';
 
 /** What running an execution needs of its header. */
@@ -54,8 +54,9 @@ export interface StoredJournalRow {
   readonly execution_id: string;
   readonly seq: number;
   readonly node_id: string;
+  readonly batch: string;
   readonly attempt: number;
-  readonly kind: 'start' | 'outcome';
+  readonly kind: JournalKind;
   readonly status: JournalStatus | null;
   readonly port: string | null;
   readonly status_code: number | null;
@@ -70,7 +71,7 @@ export interface StoredJournalRow {
   readonly at: Date;
 }
 
-const load = `select j.execution_id, j.seq, j.node_id, j.attempt, j.kind, j.status, j.port, j.status_code, j.duration_ms,
+const load = `select j.execution_id, j.seq, j.node_id, j.batch, j.attempt, j.kind, j.status, j.port, j.status_code, j.duration_ms,
     j.input, i.content as input_text, j.output, o.content as output_text, j.error, j.console, j.retry_at, j.at
   from journal j
   left join blob i on j.input_blob is not null

@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import type { ExecutionState, JournalStatus } from '#db/schema';
+import type { ExecutionState, JournalKind, JournalStatus } from '#db/schema';
 import type { Tenant } from '#domain/tenant';
 
 /** One step of an execution as it is written. Values are JSON text already; a large one is a hash into `blob`. */
@@ -8,8 +8,12 @@ export interface JournalRow {
   readonly seq: number;
   readonly tenant: Tenant;
   readonly nodeId: string;
+  /** Path of the iterations around the step; '' at the root. */
+  readonly batch: string;
+  /** Only of an iteration that ended: its position among its siblings. */
+  readonly batchIndex?: number;
   readonly attempt: number;
-  readonly kind: 'start' | 'outcome';
+  readonly kind: JournalKind;
   readonly status?: JournalStatus;
   readonly port?: string | undefined;
   readonly statusCode?: number | undefined;
@@ -57,20 +61,21 @@ const fence = `fence as materialized (
     select id from worker where id = $1 and is_alive for key share
   )`;
 
-const insertRows = `insert into journal (execution_id, seq, org_id, environment, node_id, attempt, kind, status, port,
-      status_code, duration_ms, input, input_blob, output, output_blob, error, console, retry_at, at)
-    select u.execution_id, u.seq, u.org_id, u.environment, u.node_id, u.attempt, u.kind, u.status, u.port,
-      u.status_code, u.duration_ms, u.input, u.input_blob, u.output, u.output_blob, u.error, u.console, u.retry_at, u.at
-    from unnest($2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::smallint[], $8::text[], $9::text[],
-      $10::text[], $11::int[], $12::int[], $13::json[], $14::bytea[], $15::json[], $16::bytea[], $17::json[],
-      $18::json[], $19::timestamptz[], $20::timestamptz[])
-      as u(execution_id, seq, org_id, environment, node_id, attempt, kind, status, port, status_code, duration_ms,
-        input, input_blob, output, output_blob, error, console, retry_at, at)
+const insertRows = `insert into journal (execution_id, seq, org_id, environment, node_id, batch, batch_index, attempt, kind,
+      status, port, status_code, duration_ms, input, input_blob, output, output_blob, error, console, retry_at, at)
+    select u.execution_id, u.seq, u.org_id, u.environment, u.node_id, u.batch, u.batch_index, u.attempt, u.kind,
+      u.status, u.port, u.status_code, u.duration_ms, u.input, u.input_blob, u.output, u.output_blob, u.error,
+      u.console, u.retry_at, u.at
+    from unnest($2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[], $9::smallint[],
+      $10::text[], $11::text[], $12::text[], $13::int[], $14::int[], $15::json[], $16::bytea[], $17::json[],
+      $18::bytea[], $19::json[], $20::json[], $21::timestamptz[], $22::timestamptz[])
+      as u(execution_id, seq, org_id, environment, node_id, batch, batch_index, attempt, kind, status, port,
+        status_code, duration_ms, input, input_blob, output, output_blob, error, console, retry_at, at)
     where exists (select from fence)
     -- Only a flush that is sent again after a lost connection finds its own rows: nobody else may write them.
     on conflict (execution_id, seq) do nothing`;
 
-const stopsAsked = `array(select id from execution where id = any($21::text[]) and stop_requested_at is not null)`;
+const stopsAsked = `array(select id from execution where id = any($23::text[]) and stop_requested_at is not null)`;
 
 const journalOnly = `with ${fence}, written as (${insertRows} returning 1)
   select (select count(*) from fence) = 1 as is_alive, ${stopsAsked} as stopped`;
@@ -81,10 +86,10 @@ const journalAndEndings = `with ${fence}, written as (${insertRows} returning 1)
       status_code = u.status_code, failed_node_id = u.failed_node_id, error_text = u.error_text,
       node_count = u.node_count, finished_node_count = u.finished_node_count,
       finished_at = u.at
-    from unnest($22::text[], $23::text[], $24::text[], $25::int[], $26::text[], $27::text[], $28::int[], $29::int[],
-      $30::timestamptz[])
+    from unnest($24::text[], $25::text[], $26::text[], $27::int[], $28::text[], $29::text[], $30::int[], $31::int[],
+      $32::timestamptz[])
       as u(id, state, response_node_id, status_code, failed_node_id, error_text, node_count, finished_node_count, at)
-    where e.id = u.id and e.owner = $1 and e.id between $31 and $32 and exists (select from fence)
+    where e.id = u.id and e.owner = $1 and e.id between $33 and $34 and exists (select from fence)
     returning 1)
   select (select count(*) from fence) = 1 as is_alive, ${stopsAsked} as stopped`;
 
@@ -168,6 +173,8 @@ export function journalColumns(rows: readonly JournalRow[]): unknown[] {
     rows.map((row) => row.tenant.orgId),
     rows.map((row) => row.tenant.environment),
     rows.map((row) => row.nodeId),
+    rows.map((row) => row.batch),
+    rows.map((row) => row.batchIndex),
     rows.map((row) => row.attempt),
     rows.map((row) => row.kind),
     rows.map((row) => row.status),

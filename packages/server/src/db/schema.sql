@@ -451,7 +451,7 @@ table journal
   org_id text not null
   environment text not null
   node_id text not null
-  batch integer not null default 0
+  batch text not null default ''::text
   attempt smallint not null default 1
   kind text not null
   status text
@@ -466,11 +466,13 @@ table journal
   console json
   retry_at timestamp with time zone
   at timestamp with time zone not null
+  batch_index integer
   partition by RANGE (execution_id)
   journal_pkey: PRIMARY KEY (execution_id, seq)
   journal_check: CHECK (((kind = 'start'::text) OR (status IS NOT NULL)))
-  journal_kind_check: CHECK ((kind = ANY (ARRAY['start'::text, 'outcome'::text])))
-  journal_status_check: CHECK ((status = ANY (ARRAY['success'::text, 'errored'::text, 'errored_and_skipped'::text, 'rejected'::text, 'stopped'::text, 'timed_out'::text, 'retrying'::text])))
+  journal_kind_check: CHECK ((kind = ANY (ARRAY['start'::text, 'outcome'::text, 'batch'::text])))
+  journal_status_check: CHECK ((status = ANY (ARRAY['success'::text, 'errored'::text, 'errored_and_skipped'::text, 'rejected'::text, 'stopped'::text, 'timed_out'::text, 'retrying'::text, 'partially_successful'::text, 'terminated'::text])))
+  INDEX journal_batches ON ONLY public.journal USING btree (execution_id, node_id, batch_index) WHERE (kind = 'batch'::text)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
@@ -600,7 +602,7 @@ table session_token
 table wait
   execution_id text not null
   node_id text not null
-  batch integer not null default 0
+  batch text not null default ''::text
   org_id text not null
   environment text not null
   reason text not null

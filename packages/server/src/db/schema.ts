@@ -265,15 +265,27 @@ export interface ExecutionTable extends TenantColumns {
 }
 
 export type JournalStatus =
-  'success' | 'errored' | 'errored_and_skipped' | 'rejected' | 'stopped' | 'timed_out' | 'retrying';
+  | 'success'
+  | 'errored'
+  | 'errored_and_skipped'
+  | 'rejected'
+  | 'stopped'
+  | 'timed_out'
+  | 'retrying'
+  | 'partially_successful'
+  | 'terminated';
+
+/** A step begins, a step ended, an iteration of a container ended. */
+export type JournalKind = 'start' | 'outcome' | 'batch';
 
 export interface JournalTable extends TenantColumns {
   execution_id: string;
   seq: number;
   node_id: string;
-  batch: Generated<number>;
+  batch: Generated<string>;
+  batch_index: number | null;
   attempt: Generated<number>;
-  kind: 'start' | 'outcome';
+  kind: JournalKind;
   status: JournalStatus | null;
   port: string | null;
   status_code: number | null;
@@ -297,7 +309,7 @@ export interface BlobTable extends TenantColumns {
 export interface WaitTable extends TenantColumns {
   execution_id: string;
   node_id: string;
-  batch: Generated<number>;
+  batch: Generated<string>;
   reason: 'retry' | 'delay' | 'webhook' | 'human_task';
   due_at: NullableTimestamp;
   token_hash: Buffer | null;

@@ -370,6 +370,7 @@ test('a worker that was declared dead writes nothing', async () => {
     seq: 1,
     tenant,
     nodeId: '2',
+    batch: '',
     attempt: 1,
     kind: 'start',
     at: new Date(),

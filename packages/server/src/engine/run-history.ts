@@ -1,12 +1,14 @@
 import type { StoredJournalRow } from '#db/execution-claim';
-import type { JournalStatus } from '#db/schema';
+import type { JournalKind, JournalStatus } from '#db/schema';
 
 /** One journal row as a run reads it back. Large values are filled in. */
 export interface HistoryEntry {
   readonly seq: number;
   readonly nodeId: string;
+  /** Path of the iterations around the node; '' at the root. */
+  readonly batch: string;
   readonly attempt: number;
-  readonly kind: 'start' | 'outcome';
+  readonly kind: JournalKind;
   readonly status: JournalStatus | null;
   readonly port: string | null;
   readonly statusCode: number | null;
@@ -51,6 +53,7 @@ export function historyOf(rows: readonly StoredJournalRow[]): HistoryEntry[] {
   return rows.map((row) => ({
     seq: row.seq,
     nodeId: row.node_id,
+    batch: row.batch,
     attempt: row.attempt,
     kind: row.kind,
     status: row.status,

@@ -278,6 +278,7 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
       appSlug: input.appSlug ?? undefined,
       executionId,
       nodeId: node.id,
+      batch: '',
       attempt,
       idempotencyKey: keyOf(node),
       now: deps.clock.now(),
@@ -376,10 +377,10 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
     node: PlanNode,
     attempt: number,
     at: Date,
-    rest: Omit<JournalRow, 'executionId' | 'seq' | 'tenant' | 'nodeId' | 'attempt' | 'at'>,
+    rest: Omit<JournalRow, 'executionId' | 'seq' | 'tenant' | 'nodeId' | 'batch' | 'attempt' | 'at'>,
   ): JournalRow {
     seq += 1;
-    return { executionId, seq, tenant, nodeId: node.id, attempt, at, ...rest };
+    return { executionId, seq, tenant, nodeId: node.id, batch: '', attempt, at, ...rest };
   }
 
   /** True: the time has come. False: the run ends or is suspended before. */

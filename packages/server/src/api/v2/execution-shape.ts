@@ -21,11 +21,13 @@ const wireSource = { event: 'Event', schedule: 'Schedule', api_call: 'API Call' 
 const wireNodeStatus = {
   running: 'Waiting',
   success: 'Success',
+  partially_successful: 'Partially_Successful',
   errored: 'Errored',
   errored_and_skipped: 'Errored_and_Skipped',
   rejected: 'Rejected',
   stopped: 'Stopped',
   timed_out: 'Timed_Out',
+  terminated: 'Terminated',
 } as const;
 
 export const executionStatus = z.enum([...Object.values(wireStatus), 'STOPPING']);

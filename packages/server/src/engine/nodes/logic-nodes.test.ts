@@ -19,6 +19,7 @@ function context(calls: Calls = { lines: [], asked: [] }): NodeContext {
     executionId: 'e',
     nodeId: '2',
     attempt: 1,
+    batch: '',
     idempotencyKey: 'e:2:0',
     now: new Date(0),
     signal: new AbortController().signal,

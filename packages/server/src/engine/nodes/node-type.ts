@@ -43,6 +43,8 @@ export interface NodeContext {
   readonly appSlug: string | undefined;
   readonly executionId: string;
   readonly nodeId: string;
+  /** Path of the iterations around the node, such as `5:12/9:0`; '' outside of loops and try blocks. */
+  readonly batch: string;
   /** Counts from 1. */
   readonly attempt: number;
   /** Stays the same over attempts, take-overs and restarts; sent to providers that accept one. */
