@@ -11,6 +11,8 @@ import { isEgressRule } from '#outbound/address-policy';
 /** The root of the checkout: relative folders start here, wherever the command was typed. */
 const checkout = path.resolve(import.meta.dirname, '../../..');
 
+const megabyte = 1024 * 1024;
+
 interface Setting<T extends z.ZodType> {
   readonly schema: T;
   /** One value that would be right, shown when the value given is not. */
@@ -173,6 +175,18 @@ const table = {
     '10',
     'How long a Custom Code node may run, in seconds. Code that takes longer keeps one of those processes busy.',
   ),
+  INLAY_FILE_LIMIT_MB: setting(
+    count(1, 100_000).default(1024),
+    '1024',
+    '1024',
+    'The largest file that a workflow may store, in MB.',
+  ),
+  INLAY_FILE_QUOTA_MB: setting(
+    count(0, 1_000_000_000).default(0),
+    '0',
+    '10240',
+    'What one environment of an organization may keep in files, in MB; 0 is no limit.',
+  ),
   INLAY_TRUST_PROXY: setting(
     list.pipe(z.array(z.union([z.ipv4(), z.ipv6(), cidr]))).default([]),
     'none',
@@ -230,6 +244,9 @@ export interface Config {
   readonly workerConcurrency: number;
   readonly sandboxProcesses: number;
   readonly codeTimeoutMs: number;
+  /** the largest file, and what an environment may keep (0: no limit), in bytes */
+  readonly fileLimitBytes: number;
+  readonly fileQuotaBytes: number;
   readonly trustProxy: readonly string[];
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly acmePort: number;
@@ -301,6 +318,8 @@ function shape(values: Values, demo: boolean, appCredentials: Config['appCredent
     workerConcurrency: values.INLAY_WORKER_CONCURRENCY,
     sandboxProcesses: values.INLAY_SANDBOX_PROCESSES,
     codeTimeoutMs: values.INLAY_CODE_TIMEOUT_S * 1000,
+    fileLimitBytes: values.INLAY_FILE_LIMIT_MB * megabyte,
+    fileQuotaBytes: values.INLAY_FILE_QUOTA_MB * megabyte,
     trustProxy: values.INLAY_TRUST_PROXY,
     logLevel: values.INLAY_LOG_LEVEL,
     acmePort: values.INLAY_ACME_PORT,

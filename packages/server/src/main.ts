@@ -14,6 +14,7 @@ import { migrate } from '#db/migrate';
 import { createDb, createPool } from '#db/pool';
 import { systemClock } from '#domain/clock';
 import { createEngine, productServices } from '#engine/index';
+import { createFileStore, startFileExpiry } from '#files/index';
 import { createOutbound, postgresBudgetStore } from '#outbound/index';
 import { createSandbox } from '#sandbox/index';
 import { assertOpensStored, openVault } from '#vault/index';
@@ -81,6 +82,10 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
   });
   opened.defer(() => sandbox.close());
 
+  const files = createFileStore({ pool, clock: systemClock, vault, config });
+  const expiry = startFileExpiry({ pool, clock: systemClock, log });
+  opened.defer(() => expiry.stop());
+
   const foundation = {
     config: { ...config, version },
     db: createDb(pool),
@@ -91,6 +96,7 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
     outbound,
     connectors,
     sandbox,
+    files,
     onConnected: makeDefaultConfig,
   };
   // Acme CRM starts beside the engine; what comes of it is looked at below.

@@ -54,6 +54,7 @@ test('the routes that anybody may call are exactly these', () => {
       'GET /connect/:token',
       'GET /connect/apps/:slug',
       'GET /connect/assets/*',
+      'GET /files/:token/:name',
       'GET /healthz',
       'GET /icons/:file',
       'GET /openapi.json',

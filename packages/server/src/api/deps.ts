@@ -5,6 +5,7 @@ import type { OnConnected } from '#connections/index';
 import type { Db } from '#db/schema';
 import type { Clock } from '#domain/clock';
 import type { Outbound } from '#outbound/index';
+import type { FileStore } from '#files/index';
 import type { NodeTypes } from '#domain/workflow-checks';
 import type { Engine } from '#engine/index';
 import type { Vault } from '#vault/index';
@@ -44,6 +45,7 @@ export interface ApiDeps {
   readonly log: Logger;
   readonly vault: Vault;
   readonly outbound: Outbound;
+  readonly files: FileStore;
   readonly engine: Engine;
   /** Every connector of this build, by slug. */
   readonly connectors: typeof connectors;

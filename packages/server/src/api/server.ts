@@ -10,6 +10,7 @@ import type { AuthRule } from '#api/caller';
 import { createConsoleAuth, type ConsoleAuth } from '#api/console-auth';
 import type { ApiDeps } from '#api/deps';
 import { answerUnreadable, sendError } from '#api/error-answer';
+import { fileRoutes } from '#api/files';
 import { healthRoutes } from '#api/health';
 import { parseJsonBytes } from '#api/json-body';
 import { documentRoutes } from '#api/openapi';
@@ -37,6 +38,7 @@ export async function buildApi(deps: ApiDeps): Promise<ApiApp> {
   wireRoutes(app, deps);
   adminRoutes(app, deps, consoleAuth);
   portalRoutes(app, deps);
+  fileRoutes(app, deps);
   referenceRoutes(app);
   await pageRoutes(app, deps);
   await app.ready();

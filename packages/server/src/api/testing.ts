@@ -8,6 +8,7 @@ import type { LinkedAccountRef } from '#domain/linked-account';
 import type { Tenant } from '#domain/tenant';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
 import { builtInNodes, createEngine, productServices, type Engine } from '#engine/index';
+import { createFileStore } from '#files/index';
 import { createOrganization } from '#organizations/index';
 import { createOutbound } from '#outbound/index';
 import { createSandbox } from '#sandbox/index';
@@ -58,6 +59,12 @@ export async function createTestApi(
   const database = await createTestDatabase();
   const outbound = createOutbound({ allow: ['127.0.0.1', '::1'], clock: systemClock });
   const sandbox = createSandbox({ processes: 1, outbound, log: pino({ level: 'error' }) });
+  const vault = createVault({
+    keys: [{ id: '00'.repeat(8), key: randomBytes(32) }],
+    derivationKey: randomBytes(32),
+  });
+  const config = { ...testConfig, ...overrides.config };
+  const fileLimits = { fileLimitBytes: 300 * 1024 * 1024, fileQuotaBytes: 0 };
   const parts: Omit<ApiDeps, 'engine'> = {
     db: database.db,
     pool: database.pool,
@@ -66,13 +73,16 @@ export async function createTestApi(
     connectors,
     nodeTypes: builtInNodes,
     onConnected: makeDefaultConfig,
-    vault: createVault({
-      keys: [{ id: '00'.repeat(8), key: randomBytes(32) }],
-      derivationKey: randomBytes(32),
-    }),
+    vault,
     outbound,
+    files: createFileStore({
+      pool: database.pool,
+      clock: overrides.clock ?? systemClock,
+      vault: overrides.vault ?? vault,
+      config: { ...config, ...fileLimits },
+    }),
     ...overrides,
-    config: { ...testConfig, ...overrides.config },
+    config,
   };
   const engine = await createEngine(
     { ...parts, services: productServices({ ...parts, sandbox }) },

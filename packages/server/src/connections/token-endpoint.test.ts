@@ -18,6 +18,8 @@ function endpoint(status: number, answer: object): Outbound & { readonly sent: O
       const body = Buffer.from(JSON.stringify(answer));
       return { status, headers: { 'content-type': 'application/json' }, body, url: String(request.url) };
     },
+    open: () => Promise.reject(new Error('not used here')),
+    connect: () => Promise.reject(new Error('not used here')),
     close: async () => {},
   };
 }

@@ -497,6 +497,23 @@ table linked_account
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
+table mail_setting
+  org_id text not null
+  environment text not null
+  host text not null
+  port integer not null
+  security text not null
+  username text
+  password_sealed bytea
+  default_from text
+  updated_at timestamp with time zone not null default now()
+  mail_setting_pkey: PRIMARY KEY (org_id, environment)
+  mail_setting_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
+  mail_setting_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
+  mail_setting_security_check: CHECK ((security = ANY (ARRAY['tls'::text, 'starttls'::text, 'none'::text])))
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
 table oauth_state
   state_hash bytea not null
   org_id text not null
@@ -596,6 +613,40 @@ table session_token
   session_token_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
   session_token_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
   INDEX session_token_org_id_environment_linked_account_id_expires__idx ON public.session_token USING btree (org_id, environment, linked_account_id, expires_at DESC)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table stored_file
+  id text not null
+  org_id text not null
+  environment text not null
+  linked_account_id text
+  name text not null
+  content_type text not null
+  size bigint not null default 0
+  sha256 bytea
+  write_key text
+  expires_at timestamp with time zone
+  created_at timestamp with time zone not null default now()
+  completed_at timestamp with time zone
+  stored_file_pkey: PRIMARY KEY (id)
+  stored_file_check: CHECK (((completed_at IS NULL) = (sha256 IS NULL)))
+  INDEX stored_file_expiry ON public.stored_file USING btree (expires_at) WHERE (expires_at IS NOT NULL)
+  INDEX stored_file_name ON public.stored_file USING btree (org_id, environment, linked_account_id, name)
+  INDEX stored_file_unfinished ON public.stored_file USING btree (created_at) WHERE (completed_at IS NULL)
+  INDEX stored_file_usage ON public.stored_file USING btree (org_id, environment) INCLUDE (size)
+  UNIQUE INDEX stored_file_write ON public.stored_file USING btree (org_id, environment, write_key) WHERE (completed_at IS NOT NULL)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table stored_file_chunk
+  file_id text not null
+  seq integer not null
+  org_id text not null
+  environment text not null
+  bytes bytea not null
+  stored_file_chunk_pkey: PRIMARY KEY (file_id, seq)
+  stored_file_chunk_file_id_fkey: FOREIGN KEY (file_id) REFERENCES stored_file(id) ON DELETE CASCADE
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 

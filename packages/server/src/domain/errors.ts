@@ -343,6 +343,60 @@ export const errorCatalogue = {
     (d) => `"${d.host}" did not answer within ${d.timeoutMs} ms.`,
   ),
 
+  // Files
+  file_not_found: spec<{ id: string }>(
+    404,
+    'RESOURCE_NOT_FOUND',
+    'never',
+    (d) =>
+      `File ${d.id} not found: it never was, was deleted, or its time is over. Make it anew, with a longer ttl if need be.`,
+  ),
+  file_link_expired: spec<{ at: string }>(
+    410,
+    'RESOURCE_NOT_FOUND',
+    'never',
+    (d) => `This link to a file ended at ${d.at}. Ask for a new one.`,
+  ),
+  file_range_invalid: spec<{ size: number }>(
+    416,
+    'VALIDATION_ERROR',
+    'never',
+    (d) => `The header "range" asks for bytes that the file does not have: it has ${d.size}.`,
+  ),
+  file_exists: spec<{ name: string }>(
+    409,
+    'VALIDATION_ERROR',
+    'never',
+    (d) => `A file named "${d.name}" exists already. Choose another name, or switch overwrite on.`,
+  ),
+  file_too_large: spec<{ name: string; limitBytes: number }>(
+    413,
+    'VALIDATION_ERROR',
+    'never',
+    (d) =>
+      `The file "${d.name}" is larger than ${d.limitBytes} bytes, the most one file may have. Split it, or ask the operator to raise INLAY_FILE_LIMIT_MB.`,
+  ),
+  file_too_large_here: spec<{ name: string; limitBytes: number }>(
+    413,
+    'VALIDATION_ERROR',
+    'never',
+    (d) =>
+      `"${d.name}" is larger than ${(d.limitBytes / 1024 / 1024).toFixed(0)} MB, the most that this step reads. Move larger files as they are with a File Handler node, or split them first.`,
+  ),
+  file_source_failed: spec<{ host: string; status: number }>(
+    502,
+    'EXTERNAL_API_FAILURE',
+    'later',
+    (d) => `The file could not be read: "${d.host}" answered with status ${d.status}.`,
+  ),
+  file_quota_exceeded: spec<{ name: string; quotaBytes: number }>(
+    413,
+    'VALIDATION_ERROR',
+    'never',
+    (d) =>
+      `The file "${d.name}" does not fit: this environment may keep ${d.quotaBytes} bytes of files. Delete some, let them expire sooner, or ask the operator to raise INLAY_FILE_QUOTA_MB.`,
+  ),
+
   // Vault
   key_ring_unusable: spec<{ source: string; reason: string }>(
     500,

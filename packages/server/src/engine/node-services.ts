@@ -1,4 +1,5 @@
 import type { Tenant } from '#domain/tenant';
+import type { FileStore, OpenSource } from '#files/index';
 import type { NodeEffect } from '#engine/nodes/node-type';
 
 /** The outside as nodes may use it. `main` builds it from outbound, connections and the sandbox; tests pass fakes. */
@@ -28,6 +29,10 @@ export interface NodeServices {
     timeoutMs: number;
     signal: AbortSignal;
   }): Promise<unknown>;
+  /** Files of the tenant: written and read in streams, handed on as signed links. */
+  readonly files: Pick<FileStore, 'write' | 'read' | 'named' | 'delete' | 'isOurLink'>;
+  /** Opens a stored file (id or link) or an address on the internet for reading; the egress guard applies. */
+  readonly openSource: OpenSource;
 }
 
 export interface HttpNodeRequest {

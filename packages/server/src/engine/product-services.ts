@@ -1,6 +1,7 @@
 import { FormData } from 'undici';
 import { actionEffect, executeAction, type ConnectionDeps } from '#connections/index';
 import type { HttpNodeRequest, NodeServices } from '#engine/node-services';
+import { createOpenSource, type FileStore } from '#files/index';
 import type { Outbound } from '#outbound/index';
 import type { Sandbox } from '#sandbox/index';
 
@@ -9,7 +10,11 @@ import type { Sandbox } from '#sandbox/index';
  * the next one by the node's retry policy, records it, and gives long waits back to the queue.
  */
 export function productServices(
-  deps: ConnectionDeps & { readonly outbound: Outbound; readonly sandbox: Sandbox },
+  deps: ConnectionDeps & {
+    readonly outbound: Outbound;
+    readonly sandbox: Sandbox;
+    readonly files: FileStore;
+  },
 ): NodeServices {
   return {
     sendHttp: ({ body, ...request }) =>
@@ -19,6 +24,8 @@ export function productServices(
       actionEffect(deps.connectors, slug, actionId, input, idempotencyKey),
     runCode: (run) => deps.sandbox.runCode(run),
     runJsonata: (run) => deps.sandbox.runJsonata(run),
+    files: deps.files,
+    openSource: createOpenSource(deps),
   };
 }
 

@@ -1,2 +1,2 @@
 export { type CallBudget, postgresBudgetStore } from '#outbound/call-budget';
-export { createOutbound, type Outbound, type OutboundRequest } from '#outbound/outbound';
+export { createOutbound, type Outbound, type OutboundStream, type OutboundRequest } from '#outbound/outbound';

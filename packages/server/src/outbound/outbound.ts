@@ -1,5 +1,6 @@
 import dns from 'node:dns/promises';
-import type { Readable } from 'node:stream';
+import type { Socket } from 'node:net';
+import { pipeline, type Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import { Agent, type Dispatcher, type FormData, request as undiciRequest } from 'undici';
@@ -13,6 +14,7 @@ import {
   memoryBudgetStore,
 } from '#outbound/call-budget';
 import { guardedConnector, RefusedAddress, type Resolve } from '#outbound/connector';
+import { guardedSocket, type SocketTarget } from '#outbound/guarded-socket';
 import { redactedUrl } from '#outbound/redact';
 import { type Hop, redirectedTo } from '#outbound/redirect';
 import { type Effect, type Failure, maxAttempts, nextDelayMs, parseRetryAfter } from '#outbound/retry';
@@ -64,6 +66,16 @@ export interface OutboundResponse {
   readonly retryAfterMs?: number;
 }
 
+/** An answer whose body has not been read: read it to its end, or destroy it. */
+export interface OutboundStream {
+  readonly status: number;
+  /** Names in lower case; repeated ones joined by ", ". */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Readable;
+  /** Where the answer came from, after redirects. */
+  readonly url: string;
+}
+
 /** One finished attempt for the log and for metrics; it holds no query, header, body or secret. */
 export interface CallRecord {
   readonly method: string;
@@ -82,6 +94,21 @@ export interface Outbound {
    * `rate_limited`. An abort by the caller's signal throws that signal's reason.
    */
   send(request: OutboundRequest): Promise<OutboundResponse>;
+  /**
+   * Opens a body of any size for reading. `timeoutMs` counts up to the answer's headers and then for every silence
+   * of the body; nothing is retried, and nothing is limited but by the reader.
+   *
+   * @throws AppError `egress_forbidden`, `egress_timeout`, `provider_unreachable`
+   */
+  open(
+    request: Pick<OutboundRequest, 'url' | 'headers' | 'timeoutMs' | 'signal' | 'maxRedirects'>,
+  ): Promise<OutboundStream>;
+  /**
+   * Connects to a checked address, for protocols other than HTTP (SMTP, SFTP). The caller ends the socket.
+   *
+   * @throws AppError `egress_forbidden`, `egress_timeout`, `provider_unreachable`
+   */
+  connect(target: SocketTarget): Promise<Socket>;
   close(): Promise<void>;
 }
 
@@ -122,12 +149,13 @@ export function createOutbound(options: OutboundOptions): Outbound {
   const { clock } = options;
   const userAgent = options.userAgent ?? 'Inlay';
   const budgets = createCallBudgets({ store: options.budgets ?? memoryBudgetStore(clock), clock });
+  const connector = guardedConnector({
+    policy: createAddressPolicy(options.allow),
+    resolve: options.resolve ?? ((hostname) => dns.lookup(hostname, { all: true, verbatim: true })),
+    clock,
+  });
   const agent = new Agent({
-    connect: guardedConnector({
-      policy: createAddressPolicy(options.allow),
-      resolve: options.resolve ?? ((hostname) => dns.lookup(hostname, { all: true, verbatim: true })),
-      clock,
-    }),
+    connect: connector,
     connections: 128,
     // Node's own servers close idle sockets after 5 s; reusing one at that moment would lose a `once` call.
     keepAliveTimeout: 4_000,
@@ -192,7 +220,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
         ...end,
       });
     try {
-      const response = await followed(attempt);
+      const response = await followed(attempt, collected);
       record({ status: response.status });
       const { status, retryAfterMs } = response;
       const isRefusal = status === 429 || status >= 500;
@@ -206,7 +234,46 @@ export function createOutbound(options: OutboundOptions): Outbound {
     }
   }
 
-  async function followed(attempt: Attempt): Promise<OutboundResponse> {
+  async function open(request: Parameters<Outbound['open']>[0]): Promise<OutboundStream> {
+    const url = parseUrl(request.url);
+    const timeoutMs = request.timeoutMs ?? defaultTimeoutMs;
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(), timeoutMs);
+    const signal =
+      request.signal === undefined ? timeout.signal : AbortSignal.any([request.signal, timeout.signal]);
+    // What was packed for the way is not what the file is: ask for it as it is.
+    const headers = { 'accept-encoding': 'identity', ...request.headers };
+    const attempt = { request: { ...request, headers, method: 'GET' }, url, signal };
+    const startedAt = performance.now();
+    const record = (end: Pick<CallRecord, 'status' | 'error'>): void =>
+      options.onCall?.({
+        method: 'GET',
+        url: redactedUrl(url),
+        attempt: 1,
+        durationMs: performance.now() - startedAt,
+        ...end,
+      });
+    try {
+      const opened = await followed(attempt, async (response, at) => streamed(response, at), timeoutMs);
+      record({ status: opened.status });
+      return opened;
+    } catch (error) {
+      if (request.signal?.aborted === true) throw request.signal.reason;
+      const known = timeout.signal.aborted
+        ? new AppError('egress_timeout', { host: url.host, timeoutMs }, { cause: error })
+        : described(error, attempt);
+      record({ error: known instanceof AppError ? known.code : 'unknown' });
+      throw known;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function followed<T>(
+    attempt: Attempt,
+    take: (response: Dispatcher.ResponseData, url: URL, request: OutboundRequest) => Promise<T>,
+    silenceMs = 0,
+  ): Promise<T> {
     const { request, url } = attempt;
     let hop: Hop = {
       method: request.method.toUpperCase(),
@@ -221,7 +288,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
       });
     }
     for (let left = request.maxRedirects ?? defaultMaxRedirects; ; left -= 1) {
-      const response = await oneHop(attempt, hop);
+      const response = await oneHop(attempt, hop, silenceMs);
       const next = redirectedTo(hop, response.statusCode, first(response.headers['location']));
       if (next === undefined || left <= 0) {
         if (next !== undefined && request.maxRedirects !== 0) {
@@ -231,7 +298,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
             reason: 'it redirected too many times',
           });
         }
-        return await collected(response, hop.url, request);
+        return await take(response, hop.url, request);
       }
       await response.body.dump();
       if (next.hasBody && isStream(request.body)) {
@@ -244,7 +311,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
     }
   }
 
-  function oneHop(attempt: Attempt, hop: Hop): Promise<Dispatcher.ResponseData> {
+  function oneHop(attempt: Attempt, hop: Hop, silenceMs: number): Promise<Dispatcher.ResponseData> {
     const { request, signal } = attempt;
     const placement = placementFor(request.credential, attempt.url, hop.url);
     let target = hop.url;
@@ -264,7 +331,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
       body: hop.hasBody ? (request.body ?? null) : null,
       signal,
       headersTimeout: 0,
-      bodyTimeout: 0,
+      bodyTimeout: silenceMs,
     });
   }
 
@@ -274,10 +341,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
     request: OutboundRequest,
   ): Promise<OutboundResponse> {
     const limit = request.maxResponseBytes ?? defaultMaxBytes;
-    const headers: Record<string, string> = {};
-    for (const [name, value] of Object.entries(response.headers)) {
-      if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
-    }
+    const headers = joinedHeaders(response);
     const raw = await readUpTo(response.body, limit, url);
     const body = await decoded(raw, headers['content-encoding'], limit, url);
     if (body !== raw) delete headers['content-encoding'];
@@ -291,7 +355,25 @@ export function createOutbound(options: OutboundOptions): Outbound {
     };
   }
 
-  return { send, close: () => agent.close() };
+  return { send, open, connect: guardedSocket(connector), close: () => agent.close() };
+}
+
+function joinedHeaders(response: Dispatcher.ResponseData): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(response.headers)) {
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return headers;
+}
+
+function streamed(response: Dispatcher.ResponseData, url: URL): OutboundStream {
+  const { 'content-encoding': encoding, ...headers } = joinedHeaders(response);
+  // Asked for as it is, some servers pack it all the same.
+  const body =
+    encoding === 'gzip' || encoding === 'x-gzip'
+      ? pipeline(response.body, zlib.createGunzip(), () => undefined)
+      : response.body;
+  return { status: response.statusCode, headers, body, url: url.href };
 }
 
 function parseUrl(input: string | URL): URL {

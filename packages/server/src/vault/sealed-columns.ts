@@ -7,6 +7,7 @@ export const sealedColumns = {
   'app_setting.client_secret_sealed': { key: ['org_id', 'environment', 'app_slug'] },
   'connection.credential_sealed': { key: ['id'] },
   'linked_account.org_credentials_sealed': { key: ['id'] },
+  'mail_setting.password_sealed': { key: ['org_id', 'environment'] },
   'oauth_state.flow_sealed': { key: ['state_hash'] },
 } as const satisfies Record<`${string}.${string}`, { readonly key: readonly string[] }>;
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { NodeServices } from '#engine/node-services';
 import { customCode } from '#engine/nodes/custom-code';
 import type { NodeContext } from '#engine/nodes/node-type';
 import { rule } from '#engine/nodes/rule';
@@ -25,6 +26,7 @@ function context(calls: Calls = { lines: [], asked: [] }): NodeContext {
     signal: new AbortController().signal,
     log: (level, text) => void calls.lines.push(`${level} ${text}`),
     services: {
+      ...({} as NodeServices), // what these nodes use follows
       sendHttp: () => Promise.reject(new Error('not here')),
       executeAction: () => Promise.reject(new Error('not here')),
       actionEffect: () => 'once',
