@@ -1,5 +1,5 @@
 import type { Db, ExecutionState } from '#db/schema';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { sql } from 'kysely';
 import type { Tenant } from '#domain/tenant';
 
@@ -29,15 +29,18 @@ export async function requestStop(
 
 /** Queued executions of one account, counted no further than `limit`. */
 export async function countQueued(
-  db: Db,
+  client: Pool | PoolClient,
   tenant: Tenant,
   linkedAccountId: string,
   limit: number,
 ): Promise<number> {
-  const { rows } = await sql<{ count: number }>`
-    select count(*)::int as count from (
-      select from execution where org_id = ${tenant.orgId} and environment = ${tenant.environment}
-        and linked_account_id = ${linkedAccountId} and state = 'queued' limit ${limit}) queued`.execute(db);
+  const { rows } = await client.query<{ count: number }>({
+    name: 'inlay-count-queued',
+    text: `select count(*)::int as count from (
+      select from execution where org_id = $1 and environment = $2 and linked_account_id = $3 and state = 'queued'
+      limit $4) queued`,
+    values: [tenant.orgId, tenant.environment, linkedAccountId, limit],
+  });
   return rows[0]?.count ?? 0;
 }
 

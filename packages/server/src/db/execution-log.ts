@@ -73,7 +73,7 @@ export interface ExecutionFilter {
   readonly states?: readonly ExecutionState[] | undefined;
   /** True: running ones that were asked to stop; false: the others. */
   readonly isStopping?: boolean | undefined;
-  readonly source?: ExecutionSource | undefined;
+  readonly sources?: readonly ExecutionSource[] | undefined;
   readonly mode?: ExecutionMode | undefined;
   readonly instanceTag?: string | undefined;
   /** Bounds on the time-ordered id: from inclusive, to exclusive. */
@@ -117,7 +117,7 @@ function conditions(tenant: Tenant, filter: ExecutionFilter): RawBuilder<unknown
     terms.push(sql`e.state = any(${filter.states})`);
   if (filter.isStopping !== undefined)
     terms.push(sql`(e.stop_requested_at is not null) = ${filter.isStopping}`);
-  if (filter.source !== undefined) terms.push(sql`e.source = ${filter.source}`);
+  if (filter.sources !== undefined) terms.push(sql`e.source = any(${filter.sources})`);
   if (filter.mode !== undefined) terms.push(sql`e.mode = ${filter.mode}`);
   if (filter.instanceTag !== undefined) terms.push(sql`e.instance_tag = ${filter.instanceTag}`);
   if (filter.idFrom !== undefined) terms.push(sql`e.id >= ${filter.idFrom}`);

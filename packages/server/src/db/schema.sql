@@ -406,7 +406,7 @@ table execution
   execution_check: CHECK (((state = 'running'::text) = (owner IS NOT NULL)))
   execution_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
   execution_mode_check: CHECK ((mode = ANY (ARRAY['sync'::text, 'async'::text])))
-  execution_source_check: CHECK ((source = ANY (ARRAY['event'::text, 'schedule'::text, 'api_call'::text])))
+  execution_source_check: CHECK ((source = ANY (ARRAY['event'::text, 'app_event'::text, 'polling'::text, 'webhook'::text, 'schedule'::text, 'api_call'::text, 'sub_flow'::text])))
   execution_state_check: CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'waiting'::text, 'completed'::text, 'errored'::text, 'stopped'::text, 'timed_out'::text, 'terminated'::text])))
   INDEX execution_account ON ONLY public.execution USING btree (org_id, environment, linked_account_id, id DESC)
   INDEX execution_environment ON ONLY public.execution USING btree (org_id, environment, id DESC)

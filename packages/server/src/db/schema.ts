@@ -230,7 +230,7 @@ export interface WorkerTable {
 
 export type ExecutionState =
   'queued' | 'running' | 'waiting' | 'completed' | 'errored' | 'stopped' | 'timed_out' | 'terminated';
-export type ExecutionSource = 'event' | 'schedule' | 'api_call';
+export type ExecutionSource = TriggerKind | 'sub_flow';
 export type ExecutionMode = 'sync' | 'async';
 
 export interface ExecutionTable extends TenantColumns {

@@ -1,20 +1,17 @@
-import type { Db } from '#db/schema';
+import type { Pool, PoolClient } from 'pg';
 import type { Tenant } from '#domain/tenant';
 
 /** The document of a published version, as it was frozen. */
 export async function findVersionDocument(
-  db: Db,
+  client: Pool | PoolClient,
   tenant: Tenant,
   workflowId: string,
   version: number,
 ): Promise<unknown> {
-  const row = await db
-    .selectFrom('workflow_version')
-    .select('document')
-    .where('org_id', '=', tenant.orgId)
-    .where('environment', '=', tenant.environment)
-    .where('workflow_id', '=', workflowId)
-    .where('version', '=', version)
-    .executeTakeFirst();
-  return row?.document;
+  const { rows } = await client.query<{ document: unknown }>(
+    `select document from workflow_version
+     where org_id = $1 and environment = $2 and workflow_id = $3 and version = $4`,
+    [tenant.orgId, tenant.environment, workflowId, version],
+  );
+  return rows[0]?.document;
 }

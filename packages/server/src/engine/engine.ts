@@ -1,6 +1,6 @@
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import type { Logger } from 'pino';
-import { countQueued, requestStop } from '#db/execution-control';
+import { requestStop } from '#db/execution-control';
 import {
   findExecution,
   listExecutions,
@@ -25,11 +25,12 @@ import type { NodeServices } from '#engine/node-services';
 import { builtInNodes, type NodeRegistry } from '#engine/nodes/index';
 import { createPlanCache } from '#engine/plan-cache';
 import { openQueue } from '#engine/queue';
+import { queuePlaces } from '#engine/queue-places';
 import { readExecution, type ExecutionDetail } from '#engine/read-executions';
 import { queueRunsOfDeadWorkers } from '#engine/recover';
 import type { RunResult } from '#engine/run';
 import { historyOf, triggerHeaders } from '#engine/run-history';
-import { startWriter } from '#engine/start-executions';
+import { startWriter, writeExecutions } from '#engine/start-executions';
 import { storedValue } from '#engine/stored-value';
 import type { StartInput } from '#engine/start-input';
 import { startWorkLoop, type WorkLoop } from '#engine/work-loop';
@@ -87,6 +88,19 @@ export interface Engine {
   drain(timeoutMs: number): Promise<void>;
   /** Queues an execution; durable when it resolves. */
   startExecution(tenant: Tenant, input: StartInput): Promise<{ executionId: string }>;
+  /**
+   * Queues executions in the caller's transaction, so that what made them (a cursor, a tick, a key) commits together
+   * with them. After the commit call {@link Engine.wake}.
+   *
+   * @returns their ids, in order
+   * @throws AppError `queue_full`, `workflow_not_found`; then the transaction must not commit
+   */
+  startInTransaction(
+    client: PoolClient,
+    starts: readonly { readonly tenant: Tenant; readonly input: StartInput }[],
+  ): Promise<readonly string[]>;
+  /** Tells the workers of this process that there may be something to claim. */
+  wake(): void;
   /** Runs an execution here and now and waits for its end, at most `timeoutMs`. */
   runSync(tenant: Tenant, input: StartInput & { readonly timeoutMs: number }): Promise<SyncAnswer>;
   /** Stores an event and starts every workflow that listens to it; durable when it resolves. */
@@ -113,15 +127,13 @@ export interface Engine {
 }
 
 const tickEveryMs = 1_000;
-const depthKnownForMs = 1_000;
-const mostDepthsKnown = 10_000;
 
 /** Opens the engine of one process: its queue, its worker identity and its writers. */
 export async function createEngine(deps: EngineDeps, options: EngineOptions): Promise<Engine> {
   const { pool, db, clock, log } = deps;
   const registry = options.registry ?? builtInNodes;
-  const queueLimit = options.queueLimit ?? 100_000;
-  const plans = createPlanCache(db, registry);
+  const plans = createPlanCache(pool, registry);
+  const places = queuePlaces({ pool, clock, limit: options.queueLimit ?? 100_000 });
   const queue = await openQueue(pool, (error) => log.error({ err: error }, 'The queue reported an error.'));
   let loop: WorkLoop | undefined;
   const workerDeps: WorkerDeps = {
@@ -142,11 +154,6 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
   const ticking = setInterval(() => {
     worker.tick().catch((error: unknown) => log.warn({ err: error }, 'The engine missed a tick.'));
   }, tickEveryMs);
-  /** Depth of the queue of an account, read at most once a second and counted on from there. */
-  const depths = new Map<
-    string,
-    { readonly readAt: number; taken: number; readonly counted: Promise<number> }
-  >();
 
   /** The others declared this worker dead: it goes on under a new id. */
   async function liveAgain(): Promise<void> {
@@ -161,35 +168,34 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     }
   }
 
-  function planOf(tenant: Tenant, input: StartInput): Plan | Promise<Plan> {
+  function planOf(tenant: Tenant, input: StartInput, client?: PoolClient): Plan | Promise<Plan> {
     return input.version === undefined
       ? plans.of(input.document)
-      : plans.get(tenant, input.workflowId, input.version);
-  }
-
-  /** @throws AppError `queue_full` */
-  async function reserveQueuePlace(tenant: Tenant, linkedAccountId: string, places: number): Promise<void> {
-    const now = clock.now().getTime();
-    let known = depths.get(linkedAccountId);
-    if (known === undefined || now - known.readAt > depthKnownForMs) {
-      // Callers of the same moment share one reading, and count on from it together.
-      known = { readAt: now, taken: 0, counted: countQueued(db, tenant, linkedAccountId, queueLimit) };
-      depths.delete(linkedAccountId);
-      depths.set(linkedAccountId, known);
-      if (depths.size > mostDepthsKnown) depths.delete(depths.keys().next().value!);
-    }
-    const counted = await known.counted;
-    if (counted + known.taken + places > queueLimit) throw new AppError('queue_full', { limit: queueLimit });
-    known.taken += places;
+      : plans.get(tenant, input.workflowId, input.version, client);
   }
 
   async function startExecution(tenant: Tenant, input: StartInput): Promise<{ executionId: string }> {
     const plan = await planOf(tenant, input);
-    await reserveQueuePlace(tenant, input.linkedAccount.id, 1);
+    await places.reserve(tenant, input.linkedAccount.id, 1);
     const row = newExecution(tenant, input, plan, { mode: 'async', owner: null, now: clock.now() });
     await starts.commit(row);
     loop?.wake();
     return { executionId: row.id };
+  }
+
+  async function startInTransaction(
+    client: PoolClient,
+    wanted: Parameters<Engine['startInTransaction']>[1],
+  ): Promise<readonly string[]> {
+    const now = clock.now();
+    const executions: NewExecution[] = [];
+    for (const { tenant, input } of wanted) {
+      const plan = await planOf(tenant, input, client);
+      await places.reserve(tenant, input.linkedAccount.id, 1, client);
+      executions.push(newExecution(tenant, input, plan, { mode: 'async', owner: null, now }));
+    }
+    await writeExecutions(client, { queue, workerId: worker.id }, executions);
+    return executions.map(({ id }) => id);
   }
 
   async function runSync(
@@ -258,7 +264,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
         return newExecution(tenant, start, await planOf(tenant, start), { mode: 'async', owner: null, now });
       }),
     );
-    if (executions.length > 0) await reserveQueuePlace(tenant, input.linkedAccount.id, executions.length);
+    if (executions.length > 0) await places.reserve(tenant, input.linkedAccount.id, executions.length);
     const { executionIds, isDuplicate } = await events.commit({
       inbox: {
         id: newId(now.getTime()),
@@ -347,6 +353,8 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     },
     drain,
     startExecution,
+    startInTransaction,
+    wake: () => loop?.wake(),
     runSync,
     acceptEvent,
     stop,

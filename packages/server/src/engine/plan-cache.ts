@@ -1,4 +1,4 @@
-import type { Db } from '#db/schema';
+import type { Pool, PoolClient } from 'pg';
 import { findVersionDocument } from '#db/workflow-document';
 import { AppError } from '#domain/errors';
 import type { Tenant } from '#domain/tenant';
@@ -8,36 +8,51 @@ import { planWorkflow, type Plan } from '#engine/workflow-plan';
 
 /** Plans of published versions. A version never changes, so a plan is good for ever. */
 export interface PlanCache {
-  /** @throws AppError `workflow_not_found` when the version is gone. */
-  get(tenant: Tenant, workflowId: string, version: number): Promise<Plan>;
+  /**
+   * @param client - the connection of a transaction of the caller's: a plan that is not known is read on it, since
+   *   a second connection of the same pool may never come while others hold theirs and wait as well
+   * @throws AppError `workflow_not_found` when the version is gone.
+   */
+  get(tenant: Tenant, workflowId: string, version: number, client?: PoolClient): Promise<Plan>;
   /** The plan of a document that is not published; not kept. */
   of(document: unknown): Plan;
 }
 
+interface Entry {
+  readonly plan: Promise<Plan>;
+  isLoaded: boolean;
+}
+
 const mostPlans = 1_000;
 
-export function createPlanCache(db: Db, registry: NodeRegistry): PlanCache {
-  const plans = new Map<string, Promise<Plan>>();
+export function createPlanCache(pool: Pool, registry: NodeRegistry): PlanCache {
+  const entries = new Map<string, Entry>();
   const of = (document: unknown): Plan => planWorkflow(readWorkflowDocument(document), registry);
 
-  async function load(tenant: Tenant, workflowId: string, version: number): Promise<Plan> {
-    const document = await findVersionDocument(db, tenant, workflowId, version);
-    if (document === undefined) throw new AppError('workflow_not_found', { id: workflowId });
+  async function load(from: Pool | PoolClient, tenant: Tenant, id: string, version: number): Promise<Plan> {
+    const document = await findVersionDocument(from, tenant, id, version);
+    if (document === undefined) throw new AppError('workflow_not_found', { id });
     return of(document);
   }
 
   return {
     of,
-    get(tenant, workflowId, version) {
+    get(tenant, workflowId, version, client) {
       const key = `${tenant.orgId}/${tenant.environment}/${workflowId}/${version}`;
-      const known = plans.get(key);
+      let entry = entries.get(key);
       // Taken out and put back: the map's order is the order of use.
-      plans.delete(key);
-      const plan = known ?? load(tenant, workflowId, version);
-      plans.set(key, plan);
-      if (known === undefined) plan.catch(() => plans.delete(key));
-      if (plans.size > mostPlans) plans.delete(plans.keys().next().value!);
-      return plan;
+      entries.delete(key);
+      if (entry === undefined || (client !== undefined && !entry.isLoaded)) {
+        const made: Entry = { plan: load(client ?? pool, tenant, workflowId, version), isLoaded: false };
+        made.plan.then(
+          () => (made.isLoaded = true),
+          () => entries.get(key) === made && entries.delete(key),
+        );
+        entry = made;
+      }
+      entries.set(key, entry);
+      if (entries.size > mostPlans) entries.delete(entries.keys().next().value!);
+      return entry.plan;
     },
   };
 }

@@ -44,6 +44,9 @@ export async function openQueue(pool: Pool, onError: (error: Error) => void): Pr
   boss.on('error', onError);
   await boss.start();
   await boss.createQueue(queueName, { retryLimit: 0 });
+  // pg-boss reads a queue's settings at its first use and keeps them. It would read them on a second connection
+  // while the caller's transaction holds one, which never comes once all of the pool do so.
+  await boss.findJobs(queueName, { id: '00000000-0000-0000-0000-000000000000' });
 
   const on = (client: PoolClient) => ({
     db: { executeSql: (text: string, values?: unknown[]) => client.query(text, values) },

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { insertExecutions, type NewExecution } from '#db/execution-start';
 import { storeLargeValues } from '#db/journal-flush';
 import { clientTransaction } from '#db/client-transaction';
@@ -37,6 +37,24 @@ export function startWriter(deps: {
     deps.crash?.('start.after-commit');
     return executions.map(() => undefined);
   }, largestBatch);
+}
+
+/** Writes executions that wait for a worker, with their jobs, in the caller's transaction. */
+export async function writeExecutions(
+  client: PoolClient,
+  deps: { readonly queue: Queue; readonly workerId: string },
+  executions: readonly NewExecution[],
+): Promise<void> {
+  if (executions.length === 0) return;
+  await storeLargeValues(
+    client,
+    executions.flatMap(({ tenant, payload, headers }) => [
+      { tenant, value: payload },
+      { tenant, value: headers },
+    ]),
+  );
+  await insertExecutions(client, deps.workerId, executions);
+  await deps.queue.enqueue(client, executions.map(jobOf));
 }
 
 /** The token in the queue of a waiting execution. */

@@ -55,7 +55,15 @@ const detailShape = executionShape.extend({
   nodes: z.array(nodeShape),
 });
 
-const sourceWords = { event: 'Event', schedule: 'Schedule', api_call: 'API call' } as const;
+const sourceWords = {
+  event: 'Event',
+  app_event: 'App event',
+  polling: 'Polling',
+  webhook: 'Webhook',
+  schedule: 'Schedule',
+  api_call: 'API call',
+  sub_flow: 'Sub-flow',
+} as const;
 
 /** The log of executions over all linked accounts, and what can be done with one. */
 export function adminExecutionRoutes(app: ApiApp, deps: ApiDeps): void {

@@ -16,7 +16,16 @@ const wireStatus = {
   terminated: 'TERMINATED',
 } as const;
 
-const wireSource = { event: 'Event', schedule: 'Schedule', api_call: 'API Call' } as const;
+/** Cobalt's clients know three sources only. */
+const wireSource = {
+  event: 'Event',
+  app_event: 'Event',
+  polling: 'Event',
+  webhook: 'Event',
+  schedule: 'Schedule',
+  api_call: 'API Call',
+  sub_flow: 'API Call',
+} as const;
 
 const wireNodeStatus = {
   running: 'Waiting',
