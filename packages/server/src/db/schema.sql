@@ -370,6 +370,74 @@ table console_verification
   console_verification_pkey: PRIMARY KEY (id)
   INDEX console_verification_identifier_idx ON public.console_verification USING btree (identifier)
 
+table data_record
+  table_id text not null
+  id uuid not null
+  org_id text not null
+  environment text not null
+  seq bigint not null identity
+  fields jsonb not null
+  fields_sealed bytea
+  data_record_pkey: PRIMARY KEY (table_id, id)
+  data_record_table_id_fkey: FOREIGN KEY (table_id) REFERENCES data_table(id) ON DELETE CASCADE
+  INDEX data_record_table_id_seq_idx ON public.data_record USING btree (table_id, seq)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table data_ref
+  id text not null
+  org_id text not null
+  environment text not null
+  linked_account_id text not null
+  name text not null
+  group_name text
+  created_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now()
+  data_ref_org_id_environment_linked_account_id_name_key: UNIQUE (org_id, environment, linked_account_id, name)
+  data_ref_pkey: PRIMARY KEY (id)
+  data_ref_linked_account_id_fkey: FOREIGN KEY (linked_account_id) REFERENCES linked_account(id) ON DELETE CASCADE
+  data_ref_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
+  data_ref_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table data_ref_entry
+  ref_id text not null
+  org_id text not null
+  environment text not null
+  record_id text not null
+  slug text not null
+  external_id text not null
+  data_ref_entry_pkey: PRIMARY KEY (ref_id, record_id, slug)
+  data_ref_entry_ref_id_fkey: FOREIGN KEY (ref_id) REFERENCES data_ref(id) ON DELETE CASCADE
+  INDEX data_ref_entry_ref_id_external_id_idx ON public.data_ref_entry USING btree (ref_id, external_id)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table data_table
+  id text not null
+  org_id text not null
+  environment text not null
+  linked_account_id text
+  execution_id text
+  name text not null
+  columns jsonb not null
+  group_name text
+  record_count integer not null default 0
+  created_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now()
+  deleted_at timestamp with time zone
+  data_table_pkey: PRIMARY KEY (id)
+  data_table_linked_account_id_fkey: FOREIGN KEY (linked_account_id) REFERENCES linked_account(id) ON DELETE CASCADE
+  data_table_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
+  data_table_columns_check: CHECK ((jsonb_typeof(columns) = 'array'::text))
+  data_table_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
+  data_table_record_count_check: CHECK ((record_count >= 0))
+  INDEX data_table_execution ON public.data_table USING btree (execution_id) WHERE (execution_id IS NOT NULL)
+  UNIQUE INDEX data_table_name ON public.data_table USING btree (org_id, environment, COALESCE(linked_account_id, ''::text), COALESCE(execution_id, ''::text), name) WHERE (deleted_at IS NULL)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
 table execution
   id text not null
   org_id text not null

@@ -380,6 +380,48 @@ export interface ConsoleSignInFailureTable {
   last_at: Timestamp;
 }
 
+export interface DataColumn {
+  readonly name: string;
+  readonly encrypted: boolean;
+}
+
+export interface DataTableTable extends TenantColumns {
+  id: string;
+  linked_account_id: string | null;
+  execution_id: string | null;
+  name: string;
+  columns: Json<readonly DataColumn[]>;
+  group_name: string | null;
+  record_count: Generated<number>;
+  created_at: DefaultedTimestamp;
+  updated_at: DefaultedTimestamp;
+  deleted_at: NullableTimestamp;
+}
+
+export interface DataRecordTable extends TenantColumns {
+  table_id: string;
+  id: string;
+  seq: Generated<string>;
+  fields: Json<Readonly<Record<string, string | number | null>>>;
+  fields_sealed: Buffer | null;
+}
+
+export interface DataRefTable extends TenantColumns {
+  id: string;
+  linked_account_id: string;
+  name: string;
+  group_name: string | null;
+  created_at: DefaultedTimestamp;
+  updated_at: DefaultedTimestamp;
+}
+
+export interface DataRefEntryTable extends TenantColumns {
+  ref_id: string;
+  record_id: string;
+  slug: string;
+  external_id: string;
+}
+
 export interface Database {
   organization: OrganizationTable;
   api_key: ApiKeyTable;
@@ -408,6 +450,10 @@ export interface Database {
   wait: WaitTable;
   inbox: InboxTable;
   inbox_key: InboxKeyTable;
+  data_table: DataTableTable;
+  data_record: DataRecordTable;
+  data_ref: DataRefTable;
+  data_ref_entry: DataRefEntryTable;
 }
 
 /** A handle for queries: the pool, or a transaction on it. */

@@ -112,6 +112,13 @@ export const errorCatalogue = {
     'never',
     (d) => `There is no ${d.method} ${d.path}. See the API reference at /reference.`,
   ),
+  table_full: spec<{ name: string; limit: number }>(
+    400,
+    'VALIDATION_ERROR',
+    'never',
+    (d) =>
+      `The table "${d.name}" would have more than ${d.limit} records. Delete some, or use another table.`,
+  ),
   not_found: spec<{ what: string; id: string }>(
     404,
     'RESOURCE_NOT_FOUND',

@@ -1,9 +1,12 @@
 import type { Tenant } from '#domain/tenant';
 import type { FileStore, OpenSource } from '#files/index';
+import type { TableDeps } from '#records/index';
 import type { NodeEffect } from '#engine/nodes/node-type';
 
 /** The outside as nodes may use it. `main` builds it from outbound, connections and the sandbox; tests pass fakes. */
 export interface NodeServices {
+  /** Where tables and data references are kept. */
+  readonly records: TableDeps;
   /** Sends a request of the author's own making: no credentials, the egress guard applies. */
   sendHttp(request: HttpNodeRequest): Promise<HttpNodeResponse>;
   /** Calls an app for a linked account with its stored credentials. */

@@ -17,6 +17,7 @@ export function productServices(
   },
 ): NodeServices {
   return {
+    records: { db: deps.db, vault: deps.vault },
     sendHttp: ({ body, ...request }) =>
       deps.outbound.send({ ...request, ...(body !== undefined && { body: bodyOf(body) }), maxAttempts: 1 }),
     executeAction: (call) => executeAction(deps, { ...call, maxAttempts: 1 }),

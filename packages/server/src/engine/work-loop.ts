@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import { deleteTablesOfEndedExecutions } from '#db/data-table';
 import { deleteOldInboxKeys, keepPartitions } from '#db/execution-control';
 import { deleteOldWorkers } from '#db/worker';
 import type { Clock } from '#domain/clock';
@@ -56,6 +57,7 @@ export function startWorkLoop(deps: {
     await keepPartitions(deps.pool, deps.clock.now(), deps.retentionDays);
     await deleteOldWorkers(deps.pool);
     await deleteOldInboxKeys(deps.pool);
+    await deleteTablesOfEndedExecutions(deps.pool);
     await sleep(maintainEveryMs);
   }
 

@@ -6,6 +6,7 @@ export const sealedColumns = {
   'api_key.key_sealed': { key: ['id'] },
   'app_setting.client_secret_sealed': { key: ['org_id', 'environment', 'app_slug'] },
   'connection.credential_sealed': { key: ['id'] },
+  'data_record.fields_sealed': { key: ['table_id', 'id'] },
   'linked_account.org_credentials_sealed': { key: ['id'] },
   'mail_setting.password_sealed': { key: ['org_id', 'environment'] },
   'oauth_state.flow_sealed': { key: ['state_hash'] },

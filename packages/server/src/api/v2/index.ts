@@ -4,12 +4,14 @@ import { actionRoutes } from '#api/v2/actions';
 import { applicationRoutes } from '#api/v2/applications';
 import { authorizationRoutes } from '#api/v2/authorization';
 import { configRoutes } from '#api/v2/configs';
+import { dataRefRoutes } from '#api/v2/data-refs';
 import { eventRoutes } from '#api/v2/events';
 import { executeRoutes } from '#api/v2/execute';
 import { executionRoutes } from '#api/v2/executions';
 import { linkedAccountRoutes } from '#api/v2/linked-accounts';
 import { migrateTokenRoutes } from '#api/v2/migrate-token';
 import { sessionRoutes } from '#api/v2/sessions';
+import { tableRoutes } from '#api/v2/tables';
 import { workflowRoutes } from '#api/v2/workflows';
 
 /** Cobalt's wire, one file a topic. */
@@ -18,11 +20,13 @@ export function wireRoutes(app: ApiApp, deps: ApiDeps): void {
   applicationRoutes(app, deps);
   authorizationRoutes(app, deps);
   configRoutes(app, deps);
+  dataRefRoutes(app, deps);
   eventRoutes(app, deps);
   executeRoutes(app, deps);
   executionRoutes(app, deps);
   linkedAccountRoutes(app, deps);
   migrateTokenRoutes(app, deps);
   sessionRoutes(app, deps);
+  tableRoutes(app, deps);
   workflowRoutes(app, deps);
 }

@@ -1,10 +1,14 @@
 import type { NodeType } from '#engine/nodes/node-type';
 import { appAction } from '#engine/nodes/app-action';
 import { customCode } from '#engine/nodes/custom-code';
+import { dataMapper } from '#engine/nodes/data-mapper';
+import { dataRef } from '#engine/nodes/data-ref';
 import { http } from '#engine/nodes/http';
+import { log } from '#engine/nodes/log';
 import { response } from '#engine/nodes/response';
 import { rule } from '#engine/nodes/rule';
 import { start } from '#engine/nodes/start';
+import { table } from '#engine/nodes/table';
 import { transform } from '#engine/nodes/transform';
 
 /** Every node type that a workflow may hold, by its name on the wire. */
@@ -29,4 +33,8 @@ export const builtInNodes: NodeRegistry = nodeRegistry([
   transform,
   customCode,
   response,
+  dataMapper,
+  table,
+  dataRef,
+  log,
 ]);

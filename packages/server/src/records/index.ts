@@ -1,0 +1,32 @@
+export {
+  clearDataRef,
+  createDataRef,
+  dataRefTable,
+  deleteDataRef,
+  forgetRecord,
+  groupDataRefs,
+  pageOfDataRefNames,
+  pageOfDataRefs,
+  recallIds,
+  rememberIds,
+  type DataRefData,
+} from '#records/data-refs';
+export {
+  addColumns,
+  addRecords,
+  createTable,
+  deleteRecord,
+  deleteTable,
+  findRecords,
+  getRecord,
+  getTable,
+  groupTables,
+  pageOfRecords,
+  pageOfTables,
+  removeColumns,
+  renameColumns,
+  updateRecord,
+  type TableDeps,
+  type TableRef,
+} from '#records/tables';
+export type { TableScope, TableView } from '#db/data-table';
