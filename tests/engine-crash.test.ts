@@ -38,14 +38,18 @@ const ofBoth = (each: number): string[] => [
   ...Array.from({ length: each }, () => 'once'),
 ];
 
+const isTakeover = (name: string): boolean => name.startsWith('takeover.');
+const isOfSuspension = (name: string): boolean => /^(suspend|wake)\./.test(name);
+
 describe(
   'a process killed at a named point loses nothing and repeats no finished step',
   { concurrency: 3, timeout: 120_000 },
   () => {
-    for (const point of crashPoints.filter((name) => !name.startsWith('takeover.'))) {
+    for (const point of crashPoints.filter((name) => !isTakeover(name))) {
       test(`killed at ${point}`, async () => {
         await using bench = await openCrashBench();
-        const victim = bench.startWorker({ crashAt: point, start: ofBoth(5) });
+        const start = isOfSuspension(point) ? Array.from({ length: 10 }, () => 'nap') : ofBoth(5);
+        const victim = bench.startWorker({ crashAt: point, start });
         assert.equal(await victim.exited, 'SIGKILL');
         const survivor = bench.startWorker();
         await survivor.ready;
@@ -58,7 +62,7 @@ describe(
       });
     }
 
-    for (const point of crashPoints.filter((name) => name.startsWith('takeover.'))) {
+    for (const point of crashPoints.filter(isTakeover)) {
       test(`the rescuer killed at ${point}`, async () => {
         await using bench = await openCrashBench();
         const victim = bench.startWorker({ crashAt: 'attempt.after-start-commit', start: ofBoth(5) });

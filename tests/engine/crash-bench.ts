@@ -6,7 +6,7 @@ import path from 'node:path';
 import { createTestDatabase, type TestDatabase } from '../../packages/server/src/db/testing.ts';
 import { newId } from '../../packages/server/src/domain/ids.ts';
 
-/** A database with two workflows, a sink that counts effects, and processes with the real engine to kill. */
+/** A database with three workflows, a sink that counts effects, and processes with the real engine to kill. */
 export interface CrashBench extends AsyncDisposable {
   readonly database: TestDatabase;
   readonly tenant: { readonly orgId: string; readonly environment: 'test' };
@@ -37,7 +37,7 @@ export interface EndedExecution {
   readonly outcomes: Readonly<Record<string, number>>;
 }
 
-/** Three calls to the outside in a row, then an answer. */
+/** Three calls to the outside in a row, then an answer. A `nap` calls out, and suspends before it goes on. */
 const chainOf = (type: string) => ({
   nodes: [
     { id: '1', node_type: 'start', name: 'Start', data: {} },
@@ -54,7 +54,7 @@ export async function openCrashBench(): Promise<CrashBench> {
   await database.pool.query(`insert into organization (id, name, slug) values ($1, 'Crash', 'crash')`, [
     tenant.orgId,
   ]);
-  for (const type of ['repeatable', 'once']) {
+  for (const type of ['repeatable', 'once', 'nap']) {
     await database.pool.query(
       `insert into workflow (id, draft_id, org_id, environment, name, draft, published_version)
        values ($1, $1 || '-draft', $2, 'test', $1, '{}', 1)`,

@@ -4,6 +4,7 @@ import {
   done,
   failed,
   nodeType,
+  suspended,
   type NodeContext,
 } from '../../packages/server/src/engine/nodes/node-type.ts';
 import { response } from '../../packages/server/src/engine/nodes/response.ts';
@@ -32,5 +33,16 @@ export function effectNodes(sinkUrl: string): NodeRegistry {
       settings: z.unknown(),
       run: callSink,
     });
-  return nodeRegistry([start, response, effect('repeatable', 'repeatable'), effect('once', 'once')]);
+  const repeatable = effect('repeatable', 'repeatable');
+  const nap = nodeType({
+    ...repeatable,
+    type: 'nap',
+    async run(settings, ctx) {
+      const outcome = await callSink(settings, ctx);
+      if (outcome.kind !== 'done') return outcome;
+      return suspended({ reason: 'delay', dueAt: new Date(ctx.now.getTime() + 300), state: outcome.body });
+    },
+    resume: (_settings, _ctx, { state }) => done(state),
+  });
+  return nodeRegistry([start, response, repeatable, effect('once', 'once'), nap]);
 }

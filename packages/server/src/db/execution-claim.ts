@@ -22,10 +22,7 @@ export interface ClaimedExecution {
 }
 
 // Compare-and-set: an execution that was stopped while it waited, or that another worker has, stays as it is.
-const claim = `with resumed as (
-    delete from wait where execution_id = any($2::text[])
-  )
-  update execution set state = 'running', owner = $1, started_at = coalesce(started_at, now()),
+const claim = `update execution set state = 'running', owner = $1, started_at = coalesce(started_at, now()),
     deadline_at = coalesce(deadline_at, now() + timeout_s * interval '1 second')
   where id = any($2::text[]) and id between $3 and $4 and state in ('queued', 'waiting')
   returning id, org_id, environment, workflow_id, workflow_version, document, linked_account_id, account_id, config_id,
@@ -96,31 +93,6 @@ export async function loadJournals(
   });
   for (const row of rows) journals.get(row.execution_id)?.push(row);
   return journals;
-}
-
-// Loses the owner and keeps the deadline as far away as it was.
-const suspend = `with given_back as (
-    update execution set state = 'waiting', owner = null,
-      deadline_at = deadline_at + greatest($4::timestamptz - now(), interval '0')
-    where id = $2 and owner = $1 and stop_requested_at is null
-    returning org_id, environment
-  )
-  insert into wait (execution_id, node_id, org_id, environment, reason, due_at)
-  select $2, $3, org_id, environment, 'retry', $4 from given_back
-  on conflict (execution_id, node_id, batch) do update set due_at = excluded.due_at`;
-
-/** Suspends one run until a time. False: it is to stop, or is not this worker's any longer. */
-export async function suspendExecution(
-  client: PoolClient,
-  wait: { workerId: string; executionId: string; nodeId: string; until: Date },
-): Promise<boolean> {
-  const { rowCount } = await client.query(suspend, [
-    wait.workerId,
-    wait.executionId,
-    wait.nodeId,
-    wait.until,
-  ]);
-  return rowCount === 1;
 }
 
 /** Queues runs again that their own worker cannot go on with. */

@@ -1,3 +1,4 @@
+import { clientTransaction } from '#db/client-transaction';
 import type { Db, ExecutionState } from '#db/schema';
 import type { Pool, PoolClient } from 'pg';
 import { sql } from 'kysely';
@@ -13,18 +14,22 @@ export async function requestStop(
   tenant: Tenant,
   executionId: string,
 ): Promise<{ state: ExecutionState; owner: string | null } | undefined> {
-  const { rows } = await pool.query<{ state: ExecutionState; owner: string | null }>(
-    `with awake as (
-       delete from wait where execution_id = $1 and org_id = $2 and environment = $3
-     )
-     update execution set stop_requested_at = coalesce(stop_requested_at, now()),
-       state = case when state = 'running' then state else 'stopped' end,
-       finished_at = case when state = 'running' then finished_at else now() end
-     where id = $1 and org_id = $2 and environment = $3 and state in ('queued', 'running', 'waiting')
-     returning state, owner`,
-    [executionId, tenant.orgId, tenant.environment],
-  );
-  return rows[0];
+  return clientTransaction(pool, async (client) => {
+    const { rows } = await client.query<{ state: ExecutionState; owner: string | null }>(
+      `update execution set stop_requested_at = coalesce(stop_requested_at, now()),
+         state = case when state = 'running' then state else 'stopped' end,
+         finished_at = case when state = 'running' then finished_at else now() end
+       where id = $1 and org_id = $2 and environment = $3 and state in ('queued', 'running', 'waiting')
+       returning state, owner`,
+      [executionId, tenant.orgId, tenant.environment],
+    );
+    await client.query(`delete from wait where execution_id = $1 and org_id = $2 and environment = $3`, [
+      executionId,
+      tenant.orgId,
+      tenant.environment,
+    ]);
+    return rows[0];
+  });
 }
 
 /** Queued executions of one account, counted no further than `limit`. */

@@ -7,20 +7,30 @@ CREATE OR REPLACE FUNCTION public.inlay_drop_partitions(before timestamp with ti
 AS $function$
 declare
   child record;
+  is_alive boolean;
   dropped integer := 0;
 begin
   perform pg_advisory_xact_lock(hashtext('inlay_partitions'));
   for child in
-    select c.relname as name, substring(pg_get_expr(c.relpartbound, c.oid) from 'TO \(''([0-9a-f]{24})''\)') as upper
+    select c.relname as name, substring(pg_get_expr(c.relpartbound, c.oid) from 'FROM \(''([0-9a-f]{24})''\)') as lower,
+      substring(pg_get_expr(c.relpartbound, c.oid) from 'TO \(''([0-9a-f]{24})''\)') as upper
     from pg_inherits i join pg_class c on c.oid = i.inhrelid
-    where i.inhparent in ('execution'::regclass, 'journal'::regclass, 'inbox'::regclass)
+    where i.inhparent in ('journal'::regclass, 'inbox'::regclass, 'execution'::regclass)
+    order by i.inhparent = 'execution'::regclass
   loop
-    if child.upper collate "C" <= inlay_id_floor(before) collate "C" then
-      execute format('drop table %I', child.name);
-      dropped := dropped + 1;
-    end if;
+    continue when child.upper is null or child.upper collate "C" > inlay_id_floor(before) collate "C";
+    select exists (select from execution e
+      where e.id >= child.lower and e.id < child.upper and e.state in ('queued', 'running', 'waiting')) into is_alive;
+    continue when is_alive;
+    execute format('drop table %I', child.name);
+    dropped := dropped + 1;
   end loop;
-  delete from blob where used_on < before::date - 7;
+  delete from blob b where b.used_on < before::date - 7
+    and not exists (select from execution e
+      where e.org_id = b.org_id and e.environment = b.environment and e.id < inlay_id_floor(before)
+        and e.state in ('queued', 'running', 'waiting'));
+  delete from child_execution where parent_execution_id < inlay_id_floor(before)
+    and not exists (select from execution e where e.id = parent_execution_id);
   return dropped;
 end $function$
 
@@ -118,6 +128,18 @@ CREATE OR REPLACE FUNCTION public.inlay_tenant_visible(row_org text, row_environ
 RETURN ((COALESCE(current_setting('inlay.scope'::text, true), ''::text) = 'system'::text) OR ((row_org = current_setting('inlay.org_id'::text, true)) AND (row_environment = current_setting('inlay.environment'::text, true))))
 
 
+function inlay_wake_parent()
+CREATE OR REPLACE FUNCTION public.inlay_wake_parent()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update wait set woken_by = 'child', wake_at = '-infinity'
+  where child_execution_id = new.id and woken_by is null;
+  return null;
+end $function$
+
+
 table api_key
   id text not null
   org_id text not null
@@ -175,6 +197,17 @@ table call_budget
   recent bigint[] not null default '{}'::bigint[]
   paused_until timestamp with time zone
   call_budget_pkey: PRIMARY KEY (budget_key, window_ms)
+
+table child_execution
+  parent_execution_id text not null
+  node_id text not null
+  batch text not null default ''::text
+  org_id text not null
+  environment text not null
+  child_execution_id text not null
+  child_execution_pkey: PRIMARY KEY (parent_execution_id, node_id, batch)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
 table config
   id text not null
@@ -469,6 +502,12 @@ table execution
   created_at timestamp with time zone not null default now()
   started_at timestamp with time zone
   finished_at timestamp with time zone
+  suspended_at timestamp with time zone
+  parent_execution_id text
+  parent_node_id text
+  parent_batch text
+  root_execution_id text
+  depth smallint not null default 0
   partition by RANGE (id)
   execution_pkey: PRIMARY KEY (id)
   execution_check: CHECK (((state = 'running'::text) = (owner IS NOT NULL)))
@@ -480,8 +519,11 @@ table execution
   INDEX execution_environment ON ONLY public.execution USING btree (org_id, environment, id DESC)
   INDEX execution_owner ON ONLY public.execution USING btree (owner) WHERE (owner IS NOT NULL)
   INDEX execution_queued ON ONLY public.execution USING btree (org_id, environment, linked_account_id) WHERE (state = 'queued'::text)
+  INDEX execution_root ON ONLY public.execution USING btree (root_execution_id) WHERE ((root_execution_id IS NOT NULL) AND (finished_at IS NULL))
+  INDEX execution_waiting ON ONLY public.execution USING btree (org_id, environment, id) WHERE (state = 'waiting'::text)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+  TRIGGER execution_wakes_parent AFTER UPDATE OF finished_at ON public.execution FOR EACH ROW WHEN (((new.parent_execution_id IS NOT NULL) AND (new.finished_at IS NOT NULL) AND (old.finished_at IS NULL))) EXECUTE FUNCTION inlay_wake_parent()
 
 table inbox
   id text not null
@@ -719,19 +761,29 @@ table stored_file_chunk
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
 table wait
+  id text not null
   execution_id text not null
   node_id text not null
   batch text not null default ''::text
+  attempt smallint not null
   org_id text not null
   environment text not null
   reason text not null
-  due_at timestamp with time zone
+  due_at timestamp with time zone not null
   token_hash bytea
-  created_at timestamp with time zone not null default now()
+  child_execution_id text
+  state json
+  woken_by text
+  payload json
+  wake_at timestamp with time zone
+  created_at timestamp with time zone not null
+  wait_execution_id_node_id_batch_key: UNIQUE (execution_id, node_id, batch)
   wait_token_hash_key: UNIQUE (token_hash)
-  wait_pkey: PRIMARY KEY (execution_id, node_id, batch)
-  wait_check: CHECK (((due_at IS NOT NULL) OR (token_hash IS NOT NULL)))
-  wait_reason_check: CHECK ((reason = ANY (ARRAY['retry'::text, 'delay'::text, 'webhook'::text, 'human_task'::text])))
+  wait_pkey: PRIMARY KEY (id)
+  wait_reason_check: CHECK ((reason = ANY (ARRAY['retry'::text, 'delay'::text, 'webhook'::text, 'human_task'::text, 'sub_flow'::text])))
+  wait_woken_by_check: CHECK ((woken_by = ANY (ARRAY['due'::text, 'token'::text, 'child'::text])))
+  INDEX wait_child ON public.wait USING btree (child_execution_id) WHERE (child_execution_id IS NOT NULL)
+  INDEX wait_wake ON public.wait USING btree (wake_at) WHERE (wake_at IS NOT NULL)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 

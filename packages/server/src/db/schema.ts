@@ -262,6 +262,12 @@ export interface ExecutionTable extends TenantColumns {
   created_at: DefaultedTimestamp;
   started_at: NullableTimestamp;
   finished_at: NullableTimestamp;
+  suspended_at: NullableTimestamp;
+  parent_execution_id: string | null;
+  parent_node_id: string | null;
+  parent_batch: string | null;
+  root_execution_id: string | null;
+  depth: Generated<number>;
 }
 
 export type JournalStatus =
@@ -306,14 +312,32 @@ export interface BlobTable extends TenantColumns {
   used_on: DefaultedTimestamp;
 }
 
+export type WaitReason = 'retry' | 'delay' | 'webhook' | 'human_task' | 'sub_flow';
+/** What brought a suspended node back: its time, its token, or the end of the execution that it started. */
+export type WokenBy = 'due' | 'token' | 'child';
+
 export interface WaitTable extends TenantColumns {
+  id: string;
   execution_id: string;
   node_id: string;
   batch: Generated<string>;
-  reason: 'retry' | 'delay' | 'webhook' | 'human_task';
-  due_at: NullableTimestamp;
+  attempt: number;
+  reason: WaitReason;
+  due_at: Timestamp;
   token_hash: Buffer | null;
-  created_at: DefaultedTimestamp;
+  child_execution_id: string | null;
+  state: NullableJson<unknown>;
+  woken_by: WokenBy | null;
+  payload: NullableJson<unknown>;
+  wake_at: NullableTimestamp;
+  created_at: Timestamp;
+}
+
+export interface ChildExecutionTable extends TenantColumns {
+  parent_execution_id: string;
+  node_id: string;
+  batch: Generated<string>;
+  child_execution_id: string;
 }
 
 export interface InboxTable extends TenantColumns {
@@ -448,6 +472,7 @@ export interface Database {
   journal: JournalTable;
   blob: BlobTable;
   wait: WaitTable;
+  child_execution: ChildExecutionTable;
   inbox: InboxTable;
   inbox_key: InboxKeyTable;
   data_table: DataTableTable;

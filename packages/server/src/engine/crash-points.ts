@@ -11,6 +11,10 @@ export const crashPoints = [
   'outcome.after-commit',
   'final.before-commit',
   'final.after-commit',
+  'suspend.before-commit',
+  'suspend.after-commit',
+  'wake.before-commit',
+  'wake.after-commit',
   'takeover.before-commit',
   'takeover.after-commit',
 ] as const;

@@ -11,6 +11,7 @@ import {
 import type { NewExecution } from '#db/execution-start';
 import type { Db } from '#db/schema';
 import { clientTransaction } from '#db/client-transaction';
+import { wakeByToken } from '#db/wait';
 import { retireWorker } from '#db/worker';
 import type { Clock } from '#domain/clock';
 import { AppError } from '#domain/errors';
@@ -29,6 +30,7 @@ import { queuePlaces } from '#engine/queue-places';
 import { readExecution, type ExecutionDetail } from '#engine/read-executions';
 import { queueRunsOfDeadWorkers } from '#engine/recover';
 import type { RunResult } from '#engine/run';
+import { hashToken } from '#engine/run-waits';
 import { historyOf, triggerHeaders } from '#engine/run-history';
 import { startWriter, writeExecutions } from '#engine/start-executions';
 import { storedValue } from '#engine/stored-value';
@@ -108,6 +110,12 @@ export interface Engine {
     tenant: Tenant,
     input: EventInput,
   ): Promise<{ accepted: true; executions: number; executionIds: readonly string[]; isDuplicate: boolean }>;
+  /**
+   * Resumes whatever waits for this token; durable when it resolves.
+   *
+   * @returns the execution that goes on; undefined: nobody waits for the token (any longer)
+   */
+  resume(token: string, payload: unknown): Promise<{ tenant: Tenant; executionId: string } | undefined>;
   /** @throws AppError `execution_not_found`, `wrong_state` when it has ended already. */
   stop(tenant: Tenant, executionId: string): Promise<void>;
   /** A page of the execution log. */
@@ -144,6 +152,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     databaseUrl: options.databaseUrl,
     crash: options.crash,
     onRunEnded: () => loop?.wake(),
+    onRunLeft: () => loop?.lookAtWaits(),
   };
   const closing = new AbortController();
   let worker = await startWorker(workerDeps, liveAgain);
@@ -286,6 +295,12 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     return { accepted: true, executions: executionIds.length, executionIds, isDuplicate };
   }
 
+  async function resume(token: string, payload: unknown): ReturnType<Engine['resume']> {
+    const woken = await wakeByToken(pool, hashToken(token), payload, clock.now());
+    if (woken !== undefined) loop?.lookAtWaits();
+    return woken;
+  }
+
   async function stop(tenant: Tenant, executionId: string): Promise<void> {
     const stopped = await requestStop(pool, tenant, executionId);
     if (stopped !== undefined) {
@@ -357,6 +372,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     wake: () => loop?.wake(),
     runSync,
     acceptEvent,
+    resume,
     stop,
     rerun,
     list: (tenant, filter, page) => listExecutions(db, tenant, filter, page),

@@ -50,6 +50,7 @@ export function firstRunInput(row: NewExecution, input: StartInput, plan: Plan):
     isStopRequested: false,
     plan,
     history: [],
+    waits: [],
     facts: {
       executionId: row.id,
       workflowId: row.workflowId,

@@ -6,16 +6,19 @@ import type { NodeRegistry } from '#engine/nodes/index';
 import type { NodeEffect, NodeFailure, NodeType } from '#engine/nodes/node-type';
 import type { PlanNode } from '#engine/workflow-plan';
 
-/** A node with its settings filled in and checked, or why it does not run. */
+/** A node with its settings filled in and checked. */
+export interface ReadyNode {
+  readonly kind: 'ready';
+  readonly type: NodeType;
+  readonly settings: unknown;
+  readonly effect: NodeEffect;
+  /** What of the settings goes to the log. */
+  readonly logged: unknown;
+}
+
+/** A node that may run, or why it does not. */
 export type PreparedNode =
-  | {
-      readonly kind: 'ready';
-      readonly type: NodeType;
-      readonly settings: unknown;
-      readonly effect: NodeEffect;
-      /** What of the settings goes to the log. */
-      readonly logged: unknown;
-    }
+  | ReadyNode
   | { readonly kind: 'rejected'; readonly conditions: readonly EvaluatedCondition[] }
   | { readonly kind: 'failed'; readonly failure: NodeFailure; readonly logged?: unknown };
 

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { EndState, JournalRow, StoredValue } from '#db/journal-flush';
 import type { ExecutionMode, JournalStatus } from '#db/schema';
+import type { StoredWait } from '#db/wait';
 import type { Clock } from '#domain/clock';
 import type { Tenant } from '#domain/tenant';
 import { callNode, pause } from '#engine/call-node';
@@ -11,17 +12,21 @@ import type { NodeRegistry } from '#engine/nodes/index';
 import {
   defaultPort,
   failed,
+  type FinishedOutcome,
   type NodeContext,
   type NodeFailure,
   type NodeOutcome,
   type NodeType,
+  type Woken,
 } from '#engine/nodes/node-type';
 import { type Journal, LeaseLostError } from '#engine/journal';
-import { prepareNode } from '#engine/prepare-node';
+import { prepareNode, type ReadyNode } from '#engine/prepare-node';
 import { nextAttemptInMs } from '#engine/retry-policy';
 import { nodePast, type HistoryEntry } from '#engine/run-history';
+import { runWaits } from '#engine/run-waits';
 import { runScope, type NodeResult, type RunFacts } from '#engine/run-scope';
 import { sizeProblem, storedValue } from '#engine/stored-value';
+import type { Suspension } from '#engine/suspension';
 import { beginWalk, isReady, leave } from '#engine/walk';
 import type { Plan, PlanNode } from '#engine/workflow-plan';
 
@@ -31,8 +36,7 @@ export interface RunDeps {
   readonly registry: NodeRegistry;
   readonly services: NodeServices;
   readonly crash?: CrashHook | undefined;
-  /** Gives the execution back until a time; false: it may not be suspended now. */
-  readonly suspend: (executionId: string, nodeId: string, until: Date) => Promise<boolean>;
+  readonly suspension: Suspension;
 }
 
 export interface RunInput {
@@ -46,6 +50,8 @@ export interface RunInput {
   readonly plan: Plan;
   /** Rows after the first, which is the start node's. */
   readonly history: readonly HistoryEntry[];
+  /** Nodes that wait or waited when the run was given to this worker. */
+  readonly waits: readonly StoredWait[];
 }
 
 export interface RunResult {
@@ -73,6 +79,8 @@ export interface Run {
   stop(): void;
   /** Ends it as timed out when its deadline has passed. */
   checkDeadline(now: Date): void;
+  /** Hands over a wait that was woken. False: the run is on its way out, and whoever has it next will see the wait. */
+  wake(wait: StoredWait): boolean;
   /** Lets go without writing anything: the lease is lost. */
   abandon(): void;
 }
@@ -103,8 +111,19 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
   let isEnding = false;
   let response: (RunResult['response'] & { nodeId: string }) | undefined;
   let failure: RunFailure | undefined;
-  /** Retries too far away to wait for in memory. */
-  const postponed: { nodeId: string; until: Date }[] = [];
+  const waits = runWaits({
+    tenant,
+    executionId,
+    stored: input.waits,
+    history: input.history,
+    write: (wait) => deps.suspension.write(wait),
+    // A node that waits is not in flight: when there are no others the run leaves memory.
+    onParked() {
+      inFlight -= 1;
+      if (inFlight === 0) void end();
+    },
+    onUnparked: () => (inFlight += 1),
+  });
 
   function begin(): void {
     const startNode = plan.nodes[plan.start]!;
@@ -146,8 +165,8 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
 
   function dispatch(ready: readonly number[]): void {
     if (halt === undefined) {
+      inFlight += ready.length;
       for (const index of ready) {
-        inFlight += 1;
         runNode(plan.nodes[index]!).then(nodeSettled, nodeBroke);
       }
     }
@@ -178,8 +197,11 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
 
   async function runNode(node: PlanNode): Promise<Left | undefined> {
     const past = nodePast(input.history, node.id);
+    const stored = waits.find(node.id, '');
     const startedAt = deps.clock.now();
-    const prepared = prepareNode(deps.registry, node, scope, {
+    // What was let in before it was suspended is not asked again at the door.
+    const entering = stored === undefined ? node : { ...node, conditions: undefined };
+    const prepared = prepareNode(deps.registry, entering, scope, {
       services: deps.services,
       idempotencyKey: keyOf(node),
       appSlug: input.appSlug ?? undefined,
@@ -193,16 +215,30 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
       return finish(node, past.attempts + 1, startedAt, prepared.logged, failed(prepared.failure), []);
     }
     const { type, settings, logged, effect } = prepared;
-    const lost = lostFailure(node, past, effect);
-    if (lost !== undefined) return finish(node, past.attempts + 1, startedAt, logged, failed(lost), []);
-    if (past.retryAt !== undefined && !(await waitUntil(node, past.retryAt))) return undefined;
+    const suspendedIn = stored === undefined || stored.reason === 'retry' ? undefined : stored;
+    if (suspendedIn === undefined) {
+      const lost = lostFailure(node, past, effect);
+      if (lost !== undefined) return finish(node, past.attempts + 1, startedAt, logged, failed(lost), []);
+    }
+    if (stored?.reason === 'retry') {
+      if ((await waits.rejoin(stored)) === undefined) return undefined;
+    } else if (past.retryAt !== undefined && !(await waitUntil(node, past.attempts, past.retryAt))) {
+      return undefined;
+    }
 
-    for (let attempt = past.attempts + 1, failures = past.failures; ; attempt += 1) {
-      const at = deps.clock.now();
-      if (effect !== 'none' && !(await recordStart(node, attempt, logged, at))) return undefined;
+    for (let attempt = suspendedIn?.attempt ?? past.attempts + 1, failures = past.failures; ; attempt += 1) {
+      const at = attempt === suspendedIn?.attempt ? suspendedIn.created_at : deps.clock.now();
       const lines: { level: string; text: string }[] = [];
-      const outcome = await call(node, type, settings, attempt, lines);
+      let woken: Woken | undefined;
+      if (attempt === suspendedIn?.attempt) {
+        woken = await waits.rejoin(suspendedIn);
+        if (woken === undefined) return undefined;
+      } else if (effect !== 'none' && !(await recordStart(node, attempt, logged, at))) {
+        return undefined;
+      }
+      const outcome = await outcomeOf(node, { type, settings, effect, logged }, attempt, lines, woken);
       if (effect !== 'none') deps.crash?.('attempt.after-call');
+      if (outcome === 'left') return undefined;
       if (outcome === undefined) {
         if (halt !== 'left')
           record(node, attempt, at, {
@@ -217,7 +253,7 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
         if (delayMs !== undefined) {
           const retryAt = new Date(deps.clock.now().getTime() + delayMs);
           await recordRetry(node, attempt, at, logged, outcome.failure, retryAt, lines);
-          if (!(await waitUntil(node, retryAt))) return undefined;
+          if (!(await waitUntil(node, attempt, retryAt))) return undefined;
           continue;
         }
       }
@@ -264,12 +300,36 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
     );
   }
 
+  /** Calls the node, and again whenever what it suspended for has come. `left`: the run leaves memory or ends before. */
+  async function outcomeOf(
+    node: PlanNode,
+    { type, settings, effect, logged }: Pick<ReadyNode, 'type' | 'settings' | 'effect' | 'logged'>,
+    attempt: number,
+    lines: { level: string; text: string }[],
+    first: Woken | undefined,
+  ): Promise<FinishedOutcome | 'left' | undefined> {
+    let woken = first;
+    for (;;) {
+      const outcome = await call(node, type, settings, attempt, lines, woken);
+      if (outcome?.kind !== 'suspended') return outcome;
+      if (halt !== undefined) return undefined;
+      const at = deps.clock.now();
+      // The log shows that it was reached, as it does of nodes that act.
+      if (effect === 'none' && woken === undefined) {
+        journal.add(row(node, attempt, at, { kind: 'start', input: storedValue(logged) }));
+      }
+      woken = await waits.begin({ nodeId: node.id, batch: '', attempt, at, request: outcome.wait });
+      if (woken === undefined) return 'left';
+    }
+  }
+
   function call(
     node: PlanNode,
     type: NodeType,
     settings: unknown,
     attempt: number,
     lines: { level: string; text: string }[],
+    woken: Woken | undefined,
   ): Promise<NodeOutcome | undefined> {
     const context: NodeContext = {
       tenant,
@@ -279,6 +339,7 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
       executionId,
       nodeId: node.id,
       batch: '',
+      mode: input.mode,
       attempt,
       idempotencyKey: keyOf(node),
       now: deps.clock.now(),
@@ -288,7 +349,7 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
         if (lines.length < mostConsoleLines) lines.push({ level, text });
       },
     };
-    return callNode(type, settings, context, (error) =>
+    return callNode(type, settings, context, woken, (error) =>
       deps.log.error({ err: error, executionId, nodeId: node.id }, 'A node threw.'),
     );
   }
@@ -298,7 +359,7 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
     attempt: number,
     startedAt: Date,
     logged: unknown,
-    outcome: NodeOutcome,
+    outcome: FinishedOutcome,
     lines: readonly { level: string; text: string }[],
   ): Left | undefined {
     return record(node, attempt, startedAt, {
@@ -308,7 +369,7 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
     });
   }
 
-  function endingOf(node: PlanNode, outcome: NodeOutcome): Ended {
+  function endingOf(node: PlanNode, outcome: FinishedOutcome): Ended {
     if (outcome.kind === 'failed') return failureEnding(node, outcome.failure);
     const output = storedValue(outcome.body);
     const problem = sizeProblem(output);
@@ -384,12 +445,13 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
   }
 
   /** True: the time has come. False: the run ends or is suspended before. */
-  async function waitUntil(node: PlanNode, until: Date): Promise<boolean> {
+  async function waitUntil(node: PlanNode, attempt: number, until: Date): Promise<boolean> {
     const delayMs = until.getTime() - deps.clock.now().getTime();
     if (delayMs <= 0) return halt === undefined;
     if (delayMs > longestHeldWaitMs) {
-      postponed.push({ nodeId: node.id, until });
-      return false;
+      const request = { reason: 'retry', dueAt: until } as const;
+      const woken = await waits.begin({ nodeId: node.id, batch: '', attempt, at: deps.clock.now(), request });
+      return woken !== undefined && halt === undefined;
     }
     await pause(delayMs, abort.signal);
     return halt === undefined;
@@ -399,19 +461,19 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
     if (isEnding) return;
     isEnding = true;
     try {
-      if (halt === undefined && postponed.length > 0) await suspendOrEnd();
+      if (halt === undefined && waits.size > 0) await suspendOrEnd();
       else await writeEnd(halt === undefined || halt === 'left' ? 'completed' : halt);
     } catch (error) {
       if (!(error instanceof LeaseLostError))
         deps.log.error({ err: error, executionId }, 'A run could not end.');
       halt = 'left';
     }
+    waits.release();
     finished.resolve(halt === 'left' ? { state: 'left' } : { state: halt ?? 'completed', response, failure });
   }
 
   async function suspendOrEnd(): Promise<void> {
-    const next = postponed.reduce((first, wait) => (wait.until < first.until ? wait : first));
-    if (await deps.suspend(executionId, next.nodeId, next.until)) {
+    if (await deps.suspension.leave(executionId, waits.consumed)) {
       halt = 'left';
       return;
     }
@@ -432,6 +494,7 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
       finishedNodeCount: walk.settled,
       at: deps.clock.now(),
     });
+    if (waits.wereUsed) deps.suspension.forget(executionId);
   }
 
   function haltWith(reason: Halt): void {
@@ -456,6 +519,9 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
     finished: finished.promise,
     stop,
     abandon,
+    wake(wait) {
+      return !isEnding && halt === undefined && waits.deliver(wait);
+    },
     checkDeadline(now) {
       if (now >= input.deadlineAt) haltWith('timed_out');
     },

@@ -8,11 +8,14 @@ import type { CrashHook } from '#engine/crash-points';
 import { LeaseLostError } from '#engine/journal';
 import type { Queue } from '#engine/queue';
 import { recoverLostRuns } from '#engine/recover';
+import { wakeWaiting } from '#engine/waker';
 import type { Worker } from '#engine/worker';
 
 export interface WorkLoop {
   /** There may be work: look now instead of at the next poll. */
   wake(): void;
+  /** Something may have been woken: look now instead of at the next poll. */
+  lookAtWaits(): void;
   /** Claims nothing more; resolves when the claim on its way has ended. */
   close(): Promise<void>;
 }
@@ -20,6 +23,7 @@ export interface WorkLoop {
 const pollEveryMs = 200;
 const largestClaim = 200;
 const recoverEveryMs = 1_000;
+const wakeEveryMs = 200;
 const maintainEveryMs = 3_600_000;
 
 /** Claims queued executions as long as there is room, takes over from dead workers, keeps house once an hour. */
@@ -38,6 +42,8 @@ export function startWorkLoop(deps: {
   const closing = new AbortController();
   let wakeClaim: (() => void) | undefined;
   let isWoken = false;
+  let wakeWaker: (() => void) | undefined;
+  let isWakerWoken = false;
 
   async function claim(): Promise<void> {
     const room = Math.min(deps.concurrency - deps.worker().runs.size, largestClaim);
@@ -51,6 +57,12 @@ export function startWorkLoop(deps: {
   async function recover(): Promise<void> {
     if ((await recoverLostRuns(deps)) > 0) wake();
     await sleep(recoverEveryMs);
+  }
+
+  async function wakeSuspended(): Promise<void> {
+    isWakerWoken = false;
+    if (await wakeWaiting(deps)) wake();
+    if (!isWakerWoken) await sleep(wakeEveryMs, (wake) => (wakeWaker = wake));
   }
 
   async function maintain(): Promise<void> {
@@ -98,10 +110,15 @@ export function startWorkLoop(deps: {
   const loops = [
     repeat('Claiming executions', claim),
     repeat('Taking over from lost workers', recover),
+    repeat('Waking suspended executions', wakeSuspended),
     repeat('Maintenance', maintain),
   ];
   return {
     wake,
+    lookAtWaits() {
+      isWakerWoken = true;
+      wakeWaker?.();
+    },
     async close() {
       closing.abort();
       await Promise.all(loops);

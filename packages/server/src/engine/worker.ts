@@ -1,15 +1,10 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import {
-  claimExecutions,
-  loadJournals,
-  releaseExecutions,
-  suspendExecution,
-  type ClaimedExecution,
-} from '#db/execution-claim';
+import { claimExecutions, loadJournals, releaseExecutions, type ClaimedExecution } from '#db/execution-claim';
 import { isDatabaseAway } from '#db/database-fault';
 import { configValues, udfValues } from '#db/run-values';
 import { clientTransaction } from '#db/client-transaction';
+import { loadWaits, type StoredWait } from '#db/wait';
 import { lockLiveWorker, runsOf } from '#db/worker';
 import type { Tenant } from '#domain/tenant';
 import { failureOf } from '#engine/node-failure';
@@ -18,9 +13,10 @@ import { takeLease, type Lease } from '#engine/lease';
 import type { PlanCache } from '#engine/plan-cache';
 import type { Queue } from '#engine/queue';
 import { historyOf, triggerHeaders } from '#engine/run-history';
+import { openSuspension } from '#engine/suspension';
 import { startRun, type Run, type RunDeps, type RunInput } from '#engine/run';
 
-export interface WorkerDeps extends Omit<RunDeps, 'suspend'> {
+export interface WorkerDeps extends Omit<RunDeps, 'suspension'> {
   readonly pool: Pool;
   readonly log: Logger;
   readonly queue: Queue;
@@ -28,6 +24,8 @@ export interface WorkerDeps extends Omit<RunDeps, 'suspend'> {
   /** For the heartbeat's own connection. */
   readonly databaseUrl: string;
   readonly onRunEnded: () => void;
+  /** A run was suspended. */
+  readonly onRunLeft: () => void;
 }
 
 /** One life of a worker: a lease, its journal and the runs it owns. It ends when the lease is lost. */
@@ -56,6 +54,10 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
   const lease: Lease = await takeLease(deps.pool, deps.databaseUrl, lose);
   const id = lease.workerId;
   const journal: Journal = openJournal({ ...deps, onLeaseLost: lose }, id);
+  const suspension = openSuspension(
+    { ...deps, journalIdle: () => journal.idle(), isOver: () => isOver, onLeft: deps.onRunLeft },
+    id,
+  );
   const runs = new Map<string, Run>();
   /** Claimed, and being read. */
   const loading = new Set<string>();
@@ -100,14 +102,13 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
   }
 
   async function load(claimed: readonly ClaimedExecution[]): Promise<void> {
-    const journals = await loadJournals(
-      deps.pool,
-      claimed.map((execution) => execution.id),
-    );
+    const ids = claimed.map((execution) => execution.id);
+    const [journals, waits] = await Promise.all([loadJournals(deps.pool, ids), loadWaits(deps.pool, ids)]);
     await Promise.all(
       claimed.map(async (execution) => {
         try {
-          await adopt(await runInput(execution, historyOf(journals.get(execution.id) ?? [])));
+          const history = historyOf(journals.get(execution.id) ?? []);
+          await adopt(await runInput(execution, history, waits.get(execution.id) ?? []));
         } catch (error) {
           // The database being away is no fault of the execution: it stays a stray, and is queued again.
           if (isDatabaseAway(error)) deps.log.warn({ err: error }, 'A claimed execution could not be read.');
@@ -117,7 +118,11 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
     );
   }
 
-  async function runInput(row: ClaimedExecution, history: ReturnType<typeof historyOf>): Promise<RunInput> {
+  async function runInput(
+    row: ClaimedExecution,
+    history: ReturnType<typeof historyOf>,
+    waits: readonly StoredWait[],
+  ): Promise<RunInput> {
     const tenant: Tenant = { orgId: row.org_id, environment: row.environment };
     const plan =
       row.workflow_version === null
@@ -133,6 +138,7 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
       isStopRequested: row.stop_requested_at !== null,
       plan,
       history: rest,
+      waits,
       facts: {
         executionId: row.id,
         workflowId: row.workflow_id,
@@ -178,7 +184,7 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
   }
 
   async function adopt(input: RunInput): Promise<Run> {
-    const run = startRun({ ...deps, suspend }, journal, await withAccountValues(input));
+    const run = startRun({ ...deps, suspension }, journal, await withAccountValues(input));
     runs.set(run.executionId, run);
     void forgetWhenFinished(run);
     if (isOver) run.abandon();
@@ -189,18 +195,6 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
     await run.finished;
     runs.delete(run.executionId);
     deps.onRunEnded();
-  }
-
-  async function suspend(executionId: string, nodeId: string, until: Date): Promise<boolean> {
-    await journal.idle();
-    const run = runs.get(executionId);
-    return clientTransaction(deps.pool, async (client) => {
-      if (!(await lockLiveWorker(client, id))) throw new LeaseLostError();
-      const isSuspended = await suspendExecution(client, { workerId: id, executionId, nodeId, until });
-      if (isSuspended)
-        await deps.queue.delay(client, { executionId, group: run?.group ?? executionId }, until);
-      return isSuspended;
-    });
   }
 
   async function tick(): Promise<void> {

@@ -3,6 +3,7 @@ import { appAction } from '#engine/nodes/app-action';
 import { customCode } from '#engine/nodes/custom-code';
 import { dataMapper } from '#engine/nodes/data-mapper';
 import { dataRef } from '#engine/nodes/data-ref';
+import { delay } from '#engine/nodes/delay';
 import { http } from '#engine/nodes/http';
 import { log } from '#engine/nodes/log';
 import { response } from '#engine/nodes/response';
@@ -32,6 +33,7 @@ export const builtInNodes: NodeRegistry = nodeRegistry([
   rule,
   transform,
   customCode,
+  delay,
   response,
   dataMapper,
   table,

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { ExecutionMode } from '#db/schema';
 import type { NodeServices } from '#engine/node-services';
 import type { Tenant } from '#domain/tenant';
 
@@ -45,6 +46,8 @@ export interface NodeContext {
   readonly nodeId: string;
   /** Path of the iterations around the node, such as `5:12/9:0`; '' outside of loops and try blocks. */
   readonly batch: string;
+  /** A sync call has somebody waiting at the other end. */
+  readonly mode: ExecutionMode;
   /** Counts from 1. */
   readonly attempt: number;
   /** Stays the same over attempts, take-overs and restarts; sent to providers that accept one. */
@@ -75,7 +78,36 @@ export interface NodeFailure {
 export type NodeOutcome =
   | { readonly kind: 'done'; readonly body: unknown; readonly port: string; readonly status?: number }
   | { readonly kind: 'respond'; readonly body: unknown; readonly statusCode: number }
-  | { readonly kind: 'failed'; readonly failure: NodeFailure };
+  | { readonly kind: 'failed'; readonly failure: NodeFailure }
+  | { readonly kind: 'suspended'; readonly wait: WaitRequest };
+
+export type FinishedOutcome = Exclude<NodeOutcome, { kind: 'suspended' }>;
+
+/**
+ * What a suspended node waits for. The execution leaves memory meanwhile; whatever comes first of these brings it
+ * back, once, and `resume` of the node type goes on.
+ */
+export interface WaitRequest {
+  readonly reason: 'delay' | 'webhook' | 'human_task' | 'sub_flow';
+  /** Wakes by itself then; after 30 days at the latest. */
+  readonly dueAt?: Date | undefined;
+  /** Unguessable; stored hashed. Presenting it wakes. */
+  readonly token?: string | undefined;
+  /** The end of this execution wakes. */
+  readonly childExecutionId?: string | undefined;
+  /** JSON that `resume` is given back. */
+  readonly state?: unknown;
+}
+
+/** Why a suspended node goes on. */
+export interface Woken {
+  readonly by: 'due' | 'token' | 'child';
+  readonly state: unknown;
+  /** What came with the token. */
+  readonly payload: unknown;
+  /** When it was suspended. */
+  readonly since: Date;
+}
 
 /** The port that a node leaves by when it does not choose. */
 export const defaultPort = 'next';
@@ -91,8 +123,13 @@ export function respond(body: unknown, statusCode: number): NodeOutcome {
 }
 
 /** An expected failure. Anything thrown that is not an `AppError` counts as a bug of ours. */
-export function failed(failure: NodeFailure): NodeOutcome {
+export function failed(failure: NodeFailure): FinishedOutcome {
   return { kind: 'failed', failure };
+}
+
+/** The node goes on when something happens that it names; until then nothing of the execution is in memory. */
+export function suspended(wait: WaitRequest): NodeOutcome {
+  return { kind: 'suspended', wait };
 }
 
 /** Declared as a method so that a `NodeType<X>` can stand in the registry as a `NodeType`. */
@@ -126,6 +163,8 @@ export interface NodeType<Settings = unknown> {
   /** Waits for all its live predecessors instead of the first. */
   readonly joins?: boolean;
   run(settings: Settings, ctx: NodeContext): NodeOutcome | Promise<NodeOutcome>;
+  /** Goes on after `run` (or `resume`) answered `suspended`; in the same attempt, perhaps in another process. */
+  resume?(settings: Settings, ctx: NodeContext, woken: Woken): NodeOutcome | Promise<NodeOutcome>;
 }
 
 /**
