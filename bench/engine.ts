@@ -8,6 +8,7 @@ import { migrate } from '../packages/server/src/db/migrate.ts';
 import { systemClock } from '../packages/server/src/domain/clock.ts';
 import { newId } from '../packages/server/src/domain/ids.ts';
 import { createEngine, nodeRegistry, type NodeServices } from '../packages/server/src/engine/index.ts';
+import { testVault } from '../packages/server/src/vault/testing.ts';
 import { done, nodeType } from '../packages/server/src/engine/nodes/node-type.ts';
 import { response } from '../packages/server/src/engine/nodes/response.ts';
 import { start } from '../packages/server/src/engine/nodes/start.ts';
@@ -94,7 +95,14 @@ for (const [id, type] of [
 }
 
 const engine = await createEngine(
-  { pool, db, clock: systemClock, log: pino({ level: 'warn' }), services: {} as NodeServices },
+  {
+    pool,
+    db,
+    clock: systemClock,
+    log: pino({ level: 'warn' }),
+    vault: testVault(),
+    services: {} as NodeServices,
+  },
   { databaseUrl: url.href, concurrency: 500, registry: nodeRegistry([start, response, step, call]) },
 );
 const startOf = (workflowId: string, n: number) => ({

@@ -3,6 +3,7 @@ import { createDb, createPool } from '../../packages/server/src/db/pool.ts';
 import { systemClock } from '../../packages/server/src/domain/clock.ts';
 import { crashAt } from '../../packages/server/src/engine/crash-points.ts';
 import { createEngine, type NodeServices } from '../../packages/server/src/engine/index.ts';
+import { testVault } from '../../packages/server/src/vault/testing.ts';
 import { effectNodes } from './effect-nodes.ts';
 
 /**
@@ -20,6 +21,8 @@ const engine = await createEngine(
     db: createDb(pool),
     clock: systemClock,
     log: pino({ level: 'warn' }),
+    // Every process of one test opens what another one sealed.
+    vault: testVault('crash'),
     services: {} as NodeServices,
   },
   {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { connectors } from '@inlay/connectors';
 import { pino } from 'pino';
 import { makeDefaultConfig } from '#configs/index';
@@ -12,7 +11,7 @@ import { createFileStore } from '#files/index';
 import { createOrganization } from '#organizations/index';
 import { createOutbound } from '#outbound/index';
 import { createSandbox } from '#sandbox/index';
-import { createVault } from '#vault/index';
+import { testVault } from '#vault/testing';
 import type { ApiApp } from '#api/app';
 import type { ApiConfig, ApiDeps } from '#api/deps';
 import { buildApi } from '#api/server';
@@ -59,10 +58,7 @@ export async function createTestApi(
   const database = await createTestDatabase();
   const outbound = createOutbound({ allow: ['127.0.0.1', '::1'], clock: systemClock });
   const sandbox = createSandbox({ processes: 1, outbound, log: pino({ level: 'error' }) });
-  const vault = createVault({
-    keys: [{ id: '00'.repeat(8), key: randomBytes(32) }],
-    derivationKey: randomBytes(32),
-  });
+  const vault = testVault();
   const config = { ...testConfig, ...overrides.config };
   const fileLimits = { fileLimitBytes: 300 * 1024 * 1024, fileQuotaBytes: 0 };
   const parts: Omit<ApiDeps, 'engine'> = {

@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import type { ExecutionMode, JournalKind, JournalStatus } from '#db/schema';
+import type { ExecutionMode, ExecutionSource, JournalKind, JournalStatus } from '#db/schema';
 import type { Environment } from '#domain/tenant';
 
 /** What running an execution needs of its header. */
@@ -15,6 +15,7 @@ export interface ClaimedExecution {
   readonly config_id: string;
   readonly app_slug: string | null;
   readonly trigger_event: string | null;
+  readonly source: ExecutionSource;
   readonly mode: ExecutionMode;
   readonly deadline_at: Date;
   readonly stop_requested_at: Date | null;
@@ -26,7 +27,7 @@ const claim = `update execution set state = 'running', owner = $1, started_at = 
     deadline_at = coalesce(deadline_at, now() + timeout_s * interval '1 second')
   where id = any($2::text[]) and id between $3 and $4 and state in ('queued', 'waiting')
   returning id, org_id, environment, workflow_id, workflow_version, document, linked_account_id, account_id, config_id,
-    app_slug, trigger_event, mode, deadline_at, stop_requested_at, created_at`;
+    app_slug, trigger_event, source, mode, deadline_at, stop_requested_at, created_at`;
 
 /**
  * Makes the worker the owner of those of the executions that may run now. The caller's transaction holds the
@@ -52,6 +53,7 @@ export interface StoredJournalRow {
   readonly seq: number;
   readonly node_id: string;
   readonly batch: string;
+  readonly batch_index: number | null;
   readonly attempt: number;
   readonly kind: JournalKind;
   readonly status: JournalStatus | null;
@@ -65,11 +67,14 @@ export interface StoredJournalRow {
   readonly error: { message: string; status?: number; body?: unknown } | null;
   readonly console: { level: string; text: string }[] | null;
   readonly retry_at: Date | null;
+  readonly secrets_sealed: Buffer | null;
+  readonly variables: Record<string, unknown> | null;
   readonly at: Date;
 }
 
-const load = `select j.execution_id, j.seq, j.node_id, j.batch, j.attempt, j.kind, j.status, j.port, j.status_code, j.duration_ms,
-    j.input, i.content as input_text, j.output, o.content as output_text, j.error, j.console, j.retry_at, j.at
+const load = `select j.execution_id, j.seq, j.node_id, j.batch, j.batch_index, j.attempt, j.kind, j.status, j.port,
+    j.status_code, j.duration_ms, j.input, i.content as input_text, j.output, o.content as output_text, j.error,
+    j.console, j.retry_at, j.secrets_sealed, j.variables, j.at
   from journal j
   left join blob i on j.input_blob is not null
     and i.org_id = j.org_id and i.environment = j.environment and i.hash = j.input_blob

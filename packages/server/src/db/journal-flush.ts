@@ -23,6 +23,10 @@ export interface JournalRow {
   readonly error?: string | undefined;
   readonly console?: string | undefined;
   readonly retryAt?: Date | undefined;
+  /** What masking took out of the values above, sealed. */
+  readonly secretsSealed?: Buffer | undefined;
+  /** JSON text: variables of the run that the step set. */
+  readonly variables?: string | undefined;
   readonly at: Date;
 }
 
@@ -62,20 +66,23 @@ const fence = `fence as materialized (
   )`;
 
 const insertRows = `insert into journal (execution_id, seq, org_id, environment, node_id, batch, batch_index, attempt, kind,
-      status, port, status_code, duration_ms, input, input_blob, output, output_blob, error, console, retry_at, at)
+      status, port, status_code, duration_ms, input, input_blob, output, output_blob, error, console, retry_at, at,
+      secrets_sealed, variables)
     select u.execution_id, u.seq, u.org_id, u.environment, u.node_id, u.batch, u.batch_index, u.attempt, u.kind,
       u.status, u.port, u.status_code, u.duration_ms, u.input, u.input_blob, u.output, u.output_blob, u.error,
-      u.console, u.retry_at, u.at
+      u.console, u.retry_at, u.at, u.secrets_sealed, u.variables
     from unnest($2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[], $9::smallint[],
       $10::text[], $11::text[], $12::text[], $13::int[], $14::int[], $15::json[], $16::bytea[], $17::json[],
-      $18::bytea[], $19::json[], $20::json[], $21::timestamptz[], $22::timestamptz[])
+      $18::bytea[], $19::json[], $20::json[], $21::timestamptz[], $22::timestamptz[],
+      $23::bytea[], $24::json[])
       as u(execution_id, seq, org_id, environment, node_id, batch, batch_index, attempt, kind, status, port,
-        status_code, duration_ms, input, input_blob, output, output_blob, error, console, retry_at, at)
+        status_code, duration_ms, input, input_blob, output, output_blob, error, console, retry_at, at, secrets_sealed,
+        variables)
     where exists (select from fence)
     -- Only a flush that is sent again after a lost connection finds its own rows: nobody else may write them.
     on conflict (execution_id, seq) do nothing`;
 
-const stopsAsked = `array(select id from execution where id = any($23::text[]) and stop_requested_at is not null)`;
+const stopsAsked = `array(select id from execution where id = any($25::text[]) and stop_requested_at is not null)`;
 
 const journalOnly = `with ${fence}, written as (${insertRows} returning 1)
   select (select count(*) from fence) = 1 as is_alive, ${stopsAsked} as stopped`;
@@ -86,10 +93,10 @@ const journalAndEndings = `with ${fence}, written as (${insertRows} returning 1)
       status_code = u.status_code, failed_node_id = u.failed_node_id, error_text = u.error_text,
       node_count = u.node_count, finished_node_count = u.finished_node_count,
       finished_at = u.at
-    from unnest($24::text[], $25::text[], $26::text[], $27::int[], $28::text[], $29::text[], $30::int[], $31::int[],
-      $32::timestamptz[])
+    from unnest($26::text[], $27::text[], $28::text[], $29::int[], $30::text[], $31::text[], $32::int[], $33::int[],
+      $34::timestamptz[])
       as u(id, state, response_node_id, status_code, failed_node_id, error_text, node_count, finished_node_count, at)
-    where e.id = u.id and e.owner = $1 and e.id between $33 and $34 and exists (select from fence)
+    where e.id = u.id and e.owner = $1 and e.id between $35 and $36 and exists (select from fence)
     returning 1)
   select (select count(*) from fence) = 1 as is_alive, ${stopsAsked} as stopped`;
 
@@ -189,6 +196,8 @@ export function journalColumns(rows: readonly JournalRow[]): unknown[] {
     rows.map((row) => row.console),
     rows.map((row) => row.retryAt),
     rows.map((row) => row.at),
+    rows.map((row) => row.secretsSealed),
+    rows.map((row) => row.variables),
   ];
 }
 

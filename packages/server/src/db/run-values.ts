@@ -38,3 +38,17 @@ export async function udfValues(
   for (const { key_name, key_value } of rows[0]?.udf ?? []) values[key_name] = key_value;
   return values;
 }
+
+/** The SaaS company's own credentials of a linked account, sealed; null without any. */
+export async function orgCredentials(
+  pool: Pool,
+  tenant: Tenant,
+  linkedAccountId: string,
+): Promise<Buffer | null> {
+  const { rows } = await pool.query<{ sealed: Buffer | null }>(
+    `select org_credentials_sealed as sealed from linked_account
+     where org_id = $1 and environment = $2 and id = $3`,
+    [tenant.orgId, tenant.environment, linkedAccountId],
+  );
+  return rows[0]?.sealed ?? null;
+}

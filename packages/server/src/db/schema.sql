@@ -577,12 +577,15 @@ table journal
   retry_at timestamp with time zone
   at timestamp with time zone not null
   batch_index integer
+  secrets_sealed bytea
+  variables json
   partition by RANGE (execution_id)
   journal_pkey: PRIMARY KEY (execution_id, seq)
   journal_check: CHECK (((kind = 'start'::text) OR (status IS NOT NULL)))
   journal_kind_check: CHECK ((kind = ANY (ARRAY['start'::text, 'outcome'::text, 'batch'::text])))
   journal_status_check: CHECK ((status = ANY (ARRAY['success'::text, 'errored'::text, 'errored_and_skipped'::text, 'rejected'::text, 'stopped'::text, 'timed_out'::text, 'retrying'::text, 'partially_successful'::text, 'terminated'::text])))
   INDEX journal_batches ON ONLY public.journal USING btree (execution_id, node_id, batch_index) WHERE (kind = 'batch'::text)
+  INDEX journal_sealed ON ONLY public.journal USING btree (execution_id, seq) WHERE (secrets_sealed IS NOT NULL)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
@@ -757,6 +760,55 @@ table stored_file_chunk
   bytes bytea not null
   stored_file_chunk_pkey: PRIMARY KEY (file_id, seq)
   stored_file_chunk_file_id_fkey: FOREIGN KEY (file_id) REFERENCES stored_file(id) ON DELETE CASCADE
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table variable_definition
+  id text not null
+  org_id text not null
+  name text not null
+  description text not null default ''::text
+  scope text not null
+  var_format text not null
+  is_encrypted boolean not null default false
+  created_by text
+  updated_by text
+  created_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now()
+  variable_definition_org_id_scope_name_key: UNIQUE (org_id, scope, name)
+  variable_definition_pkey: PRIMARY KEY (id)
+  variable_definition_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
+  variable_definition_scope_check: CHECK ((scope = ANY (ARRAY['org'::text, 'workspace'::text, 'linked_account'::text, 'workflow'::text])))
+  variable_definition_var_format_check: CHECK ((var_format = ANY (ARRAY['string'::text, 'number'::text, 'url'::text])))
+  INDEX variable_definition_org_id_created_at_id_idx ON public.variable_definition USING btree (org_id, created_at, id)
+  row level security, for the owner too
+  policy tenant for all using ((COALESCE(current_setting('inlay.scope'::text, true), ''::text) = 'system'::text) OR (org_id = current_setting('inlay.org_id'::text, true))) with check ((COALESCE(current_setting('inlay.scope'::text, true), ''::text) = 'system'::text) OR (org_id = current_setting('inlay.org_id'::text, true)))
+
+table variable_value
+  id text not null
+  definition_id text not null
+  org_id text not null
+  environment text not null
+  linked_account_id text
+  workflow_id text
+  value text
+  value_sealed bytea
+  created_by text
+  updated_by text
+  created_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now()
+  variable_value_pkey: PRIMARY KEY (id)
+  variable_value_definition_id_fkey: FOREIGN KEY (definition_id) REFERENCES variable_definition(id) ON DELETE CASCADE
+  variable_value_linked_account_id_fkey: FOREIGN KEY (linked_account_id) REFERENCES linked_account(id) ON DELETE CASCADE
+  variable_value_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
+  variable_value_workflow_id_fkey: FOREIGN KEY (workflow_id) REFERENCES workflow(id) ON DELETE CASCADE
+  variable_value_check: CHECK (((value IS NULL) <> (value_sealed IS NULL)))
+  variable_value_check1: CHECK (((linked_account_id IS NULL) OR (workflow_id IS NULL)))
+  variable_value_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
+  INDEX variable_value_definition_id_idx ON public.variable_value USING btree (definition_id)
+  INDEX variable_value_linked_account_id_idx ON public.variable_value USING btree (linked_account_id) WHERE (linked_account_id IS NOT NULL)
+  UNIQUE INDEX variable_value_target ON public.variable_value USING btree (org_id, environment, definition_id, COALESCE(linked_account_id, ''::text), COALESCE(workflow_id, ''::text))
+  INDEX variable_value_workflow_id_idx ON public.variable_value USING btree (workflow_id) WHERE (workflow_id IS NOT NULL)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 

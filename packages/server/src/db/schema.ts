@@ -302,6 +302,8 @@ export interface JournalTable extends TenantColumns {
   output_blob: Buffer | null;
   error: NullableJson<{ message: string; status?: number; body?: unknown }>;
   console: NullableJson<{ level: string; text: string }[]>;
+  secrets_sealed: Buffer | null;
+  variables: NullableJson<Record<string, unknown>>;
   retry_at: NullableTimestamp;
   at: Timestamp;
 }
@@ -357,6 +359,36 @@ export interface InboxKeyTable extends TenantColumns {
   scope: string;
   key: string;
   expires_at: Timestamp;
+}
+
+export type VariableScope = 'org' | 'workspace' | 'linked_account' | 'workflow';
+export type VariableFormat = 'string' | 'number' | 'url';
+
+export interface VariableDefinitionTable {
+  id: string;
+  org_id: string;
+  name: string;
+  description: Generated<string>;
+  scope: VariableScope;
+  var_format: VariableFormat;
+  is_encrypted: Generated<boolean>;
+  created_by: string | null;
+  updated_by: string | null;
+  created_at: DefaultedTimestamp;
+  updated_at: DefaultedTimestamp;
+}
+
+export interface VariableValueTable extends TenantColumns {
+  id: string;
+  definition_id: string;
+  linked_account_id: string | null;
+  workflow_id: string | null;
+  value: string | null;
+  value_sealed: Buffer | null;
+  created_by: string | null;
+  updated_by: string | null;
+  created_at: DefaultedTimestamp;
+  updated_at: DefaultedTimestamp;
 }
 
 export interface ConsoleUserTable {
@@ -479,6 +511,8 @@ export interface Database {
   data_record: DataRecordTable;
   data_ref: DataRefTable;
   data_ref_entry: DataRefEntryTable;
+  variable_definition: VariableDefinitionTable;
+  variable_value: VariableValueTable;
 }
 
 /** A handle for queries: the pool, or a transaction on it. */

@@ -459,6 +459,42 @@ export const errorCatalogue = {
     (d) => `The event schema must be a valid JSON object: a sample of what you will send. ${d.reason}`,
   ),
   event_incomplete: spec<undefined>(400, 'INVALID_EVENT', 'never', () => 'name and response are required'),
+  variable_not_found: spec<{ id: string }>(
+    404,
+    'RESOURCE_NOT_FOUND',
+    'never',
+    (d) => `There is no environment variable "${d.id}". List the definitions for their ids.`,
+  ),
+  variable_not_set: spec<{ name: string }>(
+    404,
+    'RESOURCE_NOT_FOUND',
+    'never',
+    (d) => `The variable "${d.name}" has no value here. Set one with POST /api/v2/public/env/values.`,
+  ),
+  variable_value_not_found: spec<{ id: string }>(
+    404,
+    'RESOURCE_NOT_FOUND',
+    'never',
+    (d) => `There is no value "${d.id}". List the values of the scope for their ids.`,
+  ),
+  variable_exists: spec<{ name: string; scope: string }>(
+    409,
+    'SERVER_ERROR',
+    'never',
+    (d) => `There is a variable "${d.name}" of scope ${d.scope} already. Choose another name or scope.`,
+  ),
+  variable_scope_mismatch: spec<{ name: string; scope: string; reason: string }>(
+    400,
+    'VALIDATION_ERROR',
+    'never',
+    (d) => `The variable "${d.name}" has the scope ${d.scope}: ${d.reason}.`,
+  ),
+  variable_value_invalid: spec<{ name: string; reason: string }>(
+    400,
+    'VALIDATION_ERROR',
+    'never',
+    (d) => `The value does not match the variable format of "${d.name}": ${d.reason}.`,
+  ),
   workflow_not_found: spec<{ id: string }>(
     404,
     'INVALID_WORKFLOW_ID',

@@ -19,9 +19,11 @@ import { done, failed, nodeType, type NodeContext, type NodeOutcome } from '#eng
 import { response } from '#engine/nodes/response';
 import { rule } from '#engine/nodes/rule';
 import { start } from '#engine/nodes/start';
+import { testVault } from '#vault/testing';
 
 let database: TestDatabase;
 let engine: Engine;
+const vault = testVault();
 const tenant = { orgId: newId(), environment: 'test' as const };
 const linkedAccount = { id: newId(), accountId: 'ann' };
 /** What the node `act` does, by the name in its settings. */
@@ -65,6 +67,7 @@ function openEngine(options: { queueLimit?: number } = {}): Promise<Engine> {
       db: database.db,
       clock: systemClock,
       log: pino({ level: 'silent' }),
+      vault,
       services: {} as NodeServices,
     },
     {

@@ -31,6 +31,7 @@ import { readExecution, type ExecutionDetail } from '#engine/read-executions';
 import { queueRunsOfDeadWorkers } from '#engine/recover';
 import type { RunResult } from '#engine/run';
 import { hashToken } from '#engine/run-waits';
+import { rowOpener } from '#engine/recording/sealed-parts';
 import { historyOf, triggerHeaders } from '#engine/run-history';
 import { startWriter, writeExecutions } from '#engine/start-executions';
 import { storedValue } from '#engine/stored-value';
@@ -38,12 +39,14 @@ import type { StartInput } from '#engine/start-input';
 import { startWorkLoop, type WorkLoop } from '#engine/work-loop';
 import { startWorker, type Worker, type WorkerDeps } from '#engine/worker';
 import type { Plan } from '#engine/workflow-plan';
+import type { Vault } from '#vault/index';
 
 export interface EngineDeps {
   readonly db: Db;
   readonly pool: Pool;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly vault: Vault;
   readonly services: NodeServices;
 }
 
@@ -323,7 +326,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
         reason: `Execution "${executionId}" is ${header.state}: only one that failed, was stopped or timed out can be run again.`,
       });
     }
-    const [trigger] = historyOf(await readJournal(pool, executionId));
+    const [trigger] = historyOf(await readJournal(pool, executionId), rowOpener(deps.vault));
     return startExecution(tenant, {
       workflowId: header.workflowId,
       ...(header.workflowVersion === null

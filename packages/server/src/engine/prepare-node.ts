@@ -1,5 +1,6 @@
 import { evaluateRule, readRule, type EvaluatedCondition } from '#domain/rules';
 import { render, type TemplateScope } from '#domain/template';
+import { nodeScope } from '#engine/run-scope';
 import { failureOf, problemText } from '#engine/node-failure';
 import type { NodeServices } from '#engine/node-services';
 import type { NodeRegistry } from '#engine/nodes/index';
@@ -26,13 +27,14 @@ export type PreparedNode =
 export function prepareNode(
   registry: NodeRegistry,
   node: PlanNode,
-  scope: TemplateScope,
+  runScope: TemplateScope,
   context: { services: NodeServices; idempotencyKey: string; appSlug: string | undefined },
 ): PreparedNode {
   const type = registry.get(node.type);
   if (type === undefined) {
     return { kind: 'failed', failure: { message: `There is no node type "${node.type}".`, retry: 'never' } };
   }
+  const scope = nodeScope(runScope, context.idempotencyKey);
   try {
     if (node.conditions !== undefined) {
       const rule = evaluateRule(readRule(render(node.conditions, scope, { missing: 'omit' })));

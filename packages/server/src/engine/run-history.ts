@@ -1,5 +1,6 @@
 import type { StoredJournalRow } from '#db/execution-claim';
 import type { JournalKind, JournalStatus } from '#db/schema';
+import type { OpenRow } from '#engine/recording/sealed-parts';
 
 /** One journal row as a run reads it back. Large values are filled in. */
 export interface HistoryEntry {
@@ -7,6 +8,8 @@ export interface HistoryEntry {
   readonly nodeId: string;
   /** Path of the iterations around the node; '' at the root. */
   readonly batch: string;
+  /** Position among its siblings, only of an iteration or a page that ended. */
+  readonly batchIndex: number | null;
   readonly attempt: number;
   readonly kind: JournalKind;
   readonly status: JournalStatus | null;
@@ -18,6 +21,8 @@ export interface HistoryEntry {
   readonly error: { readonly message: string; readonly status?: number; readonly body?: unknown } | null;
   readonly console: readonly { readonly level: string; readonly text: string }[] | null;
   readonly retryAt: Date | null;
+  /** Variables of the run that the step set. */
+  readonly variables: Readonly<Record<string, unknown>> | null;
   readonly at: Date;
 }
 
@@ -48,12 +53,17 @@ export function nodePast(history: readonly HistoryEntry[], nodeId: string): Node
   };
 }
 
-/** Journal rows as a run reads them, in order; large values are put back in their place. */
-export function historyOf(rows: readonly StoredJournalRow[]): HistoryEntry[] {
+/**
+ * Journal rows in order; large values are put back in their place.
+ *
+ * @param open - `rowOpener` for a run, which needs the true values; without it they stay as people may see them
+ */
+export function historyOf(rows: readonly StoredJournalRow[], open: OpenRow = shownOnly): HistoryEntry[] {
   return rows.map((row) => ({
     seq: row.seq,
     nodeId: row.node_id,
     batch: row.batch,
+    batchIndex: row.batch_index,
     attempt: row.attempt,
     kind: row.kind,
     status: row.status,
@@ -61,13 +71,14 @@ export function historyOf(rows: readonly StoredJournalRow[]): HistoryEntry[] {
     statusCode: row.status_code,
     durationMs: row.duration_ms,
     input: wholeValue(row.input, row.input_text),
-    output: wholeValue(row.output, row.output_text),
-    error: row.error,
+    ...open({ ...row, output: wholeValue(row.output, row.output_text) }),
     console: row.console,
     retryAt: row.retry_at,
     at: row.at,
   }));
 }
+
+const shownOnly: OpenRow = ({ output, error, variables }) => ({ output, error, variables });
 
 function wholeValue(inRow: unknown, inBlob: string | null): unknown {
   return inBlob === null ? inRow : (JSON.parse(inBlob) as unknown);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { TemplateScope } from '#domain/template';
 import type { Plan } from '#engine/workflow-plan';
 
@@ -17,12 +18,18 @@ export interface RunFacts {
   readonly configId: string;
   readonly accountId: string;
   readonly eventName: string | null;
+  readonly source: string;
   readonly createdAt: Date;
   readonly payload: unknown;
   readonly headers: unknown;
   /** Loaded only for a workflow that mentions them. */
   readonly config?: Readonly<Record<string, unknown>> | undefined;
   readonly udf?: Readonly<Record<string, unknown>> | undefined;
+  readonly authCredentials?: Readonly<Record<string, unknown>> | undefined;
+  /** Environment variables by scope, then by name. */
+  readonly env?: Readonly<Record<string, Readonly<Record<string, unknown>>>> | undefined;
+  /** End of the last window of an incremental sync of this workflow and account. */
+  readonly lastSyncTime?: Date | undefined;
 }
 
 /** The scope of templates in one run (spec/workflows §11). It grows as nodes finish. */
@@ -36,10 +43,17 @@ export function runScope(
     values: {
       event: eventOf(facts),
       config: facts.config ?? {},
-      linked_account: { id: facts.accountId, udf: facts.udf ?? {} },
+      linked_account: {
+        id: facts.accountId,
+        udf: facts.udf ?? {},
+        auth_credentials: facts.authCredentials ?? {},
+      },
+      env: facts.env ?? {},
       execution_id: facts.executionId,
       start_time: facts.createdAt.toISOString(),
+      triggered_by: facts.eventName ?? facts.source,
       input_data: facts.payload,
+      last_sync_time: facts.lastSyncTime?.toISOString() ?? null,
       instance_meta_data: {
         event_name: facts.eventName,
         config_id: facts.configId,
@@ -50,6 +64,25 @@ export function runScope(
     },
     node: (id) => results.get(id),
     nodeIdOf: (slug) => bySlug.get(slug),
+  };
+}
+
+/**
+ * The scope as one node sees it: `instance_meta_data.idempotency_key` is a text of 32 hex digits that stays the same
+ * over attempts, take-overs and retries from failure of this node in this iteration, and no other has.
+ */
+export function nodeScope(scope: TemplateScope, idempotencyKey: string): TemplateScope {
+  const facts = scope.values['instance_meta_data'] as Record<string, unknown>;
+  return {
+    ...scope,
+    values: {
+      ...scope.values,
+      // Hashed when a template asks for it: few do.
+      get instance_meta_data() {
+        const key = createHash('sha256').update(idempotencyKey).digest('hex').slice(0, 32);
+        return { ...facts, idempotency_key: key };
+      },
+    },
   };
 }
 

@@ -13,14 +13,14 @@ import {
   defaultPort,
   failed,
   type FinishedOutcome,
-  type NodeContext,
   type NodeFailure,
   type NodeOutcome,
   type NodeType,
   type Woken,
 } from '#engine/nodes/node-type';
-import { type Journal, LeaseLostError } from '#engine/journal';
+import { LeaseLostError } from '#engine/journal';
 import { prepareNode, type ReadyNode } from '#engine/prepare-node';
+import type { BareNodeContext, RunRecorder } from '#engine/recording/run-recorder';
 import { nextAttemptInMs } from '#engine/retry-policy';
 import { nodePast, type HistoryEntry } from '#engine/run-history';
 import { runWaits } from '#engine/run-waits';
@@ -46,6 +46,8 @@ export interface RunInput {
   readonly mode: ExecutionMode;
   readonly deadlineAt: Date;
   readonly isStopRequested: boolean;
+  /** A test of a draft. */
+  readonly isTest: boolean;
   readonly facts: RunFacts;
   readonly plan: Plan;
   /** Rows after the first, which is the start node's. */
@@ -97,7 +99,7 @@ interface Left {
 type Halt = 'stopped' | 'timed_out' | 'errored' | 'left';
 
 /** Walks an execution from where its journal ends to its own end. */
-export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run {
+export function startRun(deps: RunDeps, journal: RunRecorder, input: RunInput): Run {
   const { plan, tenant, facts } = input;
   const { executionId } = facts;
   const walk = beginWalk(plan);
@@ -331,7 +333,7 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
     lines: { level: string; text: string }[],
     woken: Woken | undefined,
   ): Promise<NodeOutcome | undefined> {
-    const context: NodeContext = {
+    const context: BareNodeContext = {
       tenant,
       linkedAccount: { id: input.linkedAccountId, accountId: facts.accountId },
       configId: facts.configId,
@@ -349,8 +351,10 @@ export function startRun(deps: RunDeps, journal: Journal, input: RunInput): Run 
         if (lines.length < mostConsoleLines) lines.push({ level, text });
       },
     };
-    return callNode(type, settings, context, woken, (error) =>
-      deps.log.error({ err: error, executionId, nodeId: node.id }, 'A node threw.'),
+    return journal.attempt(node, context, (whole) =>
+      callNode(type, settings, whole, woken, (error) =>
+        deps.log.error({ err: error, executionId, nodeId: node.id }, 'A node threw.'),
+      ),
     );
   }
 

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import { pino } from 'pino';
 import { clientTransaction } from '#db/client-transaction';
 import { createPool } from '#db/pool';
+import { testVault } from '#vault/testing';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
 import { systemClock } from '#domain/clock';
 import { newId } from '#domain/ids';
@@ -41,6 +42,7 @@ async function withEngine(
       db: database.db,
       clock: systemClock,
       log: pino({ level: 'silent' }),
+      vault: testVault(),
       services: {} as NodeServices,
     },
     { databaseUrl: database.url, concurrency: 5, queueLimit: options.queueLimit ?? 1_000 },

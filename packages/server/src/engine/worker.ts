@@ -2,23 +2,27 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { claimExecutions, loadJournals, releaseExecutions, type ClaimedExecution } from '#db/execution-claim';
 import { isDatabaseAway } from '#db/database-fault';
-import { configValues, udfValues } from '#db/run-values';
 import { clientTransaction } from '#db/client-transaction';
 import { loadWaits, type StoredWait } from '#db/wait';
 import { lockLiveWorker, runsOf } from '#db/worker';
 import type { Tenant } from '#domain/tenant';
 import { failureOf } from '#engine/node-failure';
+import { accountValues } from '#engine/account-values';
 import { LeaseLostError, openJournal, type Journal } from '#engine/journal';
 import { takeLease, type Lease } from '#engine/lease';
 import type { PlanCache } from '#engine/plan-cache';
 import type { Queue } from '#engine/queue';
 import { historyOf, triggerHeaders } from '#engine/run-history';
+import { openRecorder } from '#engine/recording/run-recorder';
+import { rowOpener } from '#engine/recording/sealed-parts';
+import type { Vault } from '#vault/index';
 import { openSuspension } from '#engine/suspension';
 import { startRun, type Run, type RunDeps, type RunInput } from '#engine/run';
 
 export interface WorkerDeps extends Omit<RunDeps, 'suspension'> {
   readonly pool: Pool;
   readonly log: Logger;
+  readonly vault: Vault;
   readonly queue: Queue;
   readonly plans: PlanCache;
   /** For the heartbeat's own connection. */
@@ -61,6 +65,7 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
   const runs = new Map<string, Run>();
   /** Claimed, and being read. */
   const loading = new Set<string>();
+  const openRow = rowOpener(deps.vault);
   let strays: readonly string[] = [];
 
   function lose(): void {
@@ -107,7 +112,7 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
     await Promise.all(
       claimed.map(async (execution) => {
         try {
-          const history = historyOf(journals.get(execution.id) ?? []);
+          const history = historyOf(journals.get(execution.id) ?? [], openRow);
           await adopt(await runInput(execution, history, waits.get(execution.id) ?? []));
         } catch (error) {
           // The database being away is no fault of the execution: it stays a stray, and is queued again.
@@ -136,6 +141,7 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
       mode: row.mode,
       deadlineAt: row.deadline_at,
       isStopRequested: row.stop_requested_at !== null,
+      isTest: row.workflow_version === null,
       plan,
       history: rest,
       waits,
@@ -145,25 +151,12 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
         configId: row.config_id,
         accountId: row.account_id,
         eventName: row.trigger_event,
+        source: row.source,
         createdAt: row.created_at,
         payload: trigger?.output ?? null,
         headers: triggerHeaders(trigger),
       },
     };
-  }
-
-  /** Adds what the workflow's templates read of the account; most read nothing. */
-  async function withAccountValues(input: RunInput): Promise<RunInput> {
-    const { plan, tenant, linkedAccountId, appSlug, facts } = input;
-    if (!plan.reads.config && !plan.reads.linkedAccount) return input;
-    const { configId, workflowId } = facts;
-    const [config, udf] = await Promise.all([
-      plan.reads.config
-        ? configValues(deps.pool, tenant, { linkedAccountId, configId, appSlug, workflowId })
-        : undefined,
-      plan.reads.linkedAccount ? udfValues(deps.pool, tenant, linkedAccountId) : undefined,
-    ]);
-    return { ...input, facts: { ...facts, config, udf } };
   }
 
   /** The version was deleted, or its document cannot be read any longer: it will never run. */
@@ -184,7 +177,13 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
   }
 
   async function adopt(input: RunInput): Promise<Run> {
-    const run = startRun({ ...deps, suspension }, journal, await withAccountValues(input));
+    const { facts, secrets } = await accountValues(deps, input);
+    const recorder = openRecorder(deps, journal, { ...input, executionId: input.facts.executionId, secrets });
+    const run = startRun({ ...deps, suspension }, recorder, {
+      ...input,
+      history: recorder.history,
+      facts: { ...input.facts, ...facts },
+    });
     runs.set(run.executionId, run);
     void forgetWhenFinished(run);
     if (isOver) run.abandon();

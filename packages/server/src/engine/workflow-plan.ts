@@ -1,7 +1,9 @@
 import { compileTemplate, type CompiledTemplate } from '#domain/template';
+import { outputSettings, readOutputRules, type OutputRules } from '#domain/node-output';
 import type { WorkflowDocument } from '#domain/workflow-document';
 import { defaultPort } from '#engine/nodes/node-type';
 import type { NodeRegistry } from '#engine/nodes/index';
+import { planReads, type PlanReads } from '#engine/plan-reads';
 import { readRetryPolicy, type RetryPolicy } from '#engine/retry-policy';
 
 export interface PlanNode {
@@ -19,6 +21,10 @@ export interface PlanNode {
   /** The node runs only where these hold. */
   readonly conditions: CompiledTemplate | undefined;
   readonly retry: RetryPolicy;
+  /** Its answer comes in pages, each of them a batch. */
+  readonly hasPages: boolean;
+  /** What of its work is shown and handed on. */
+  readonly output: OutputRules;
   /** Waits for every in-edge to be taken or dead; others start on the first taken one. */
   readonly joins: boolean;
   readonly out: readonly { readonly target: number; readonly port: string }[];
@@ -31,8 +37,7 @@ export interface Plan {
   readonly nodes: readonly PlanNode[];
   readonly start: number;
   readonly timeoutS: number;
-  /** Which parts of the scope some setting mentions: the others are not loaded. */
-  readonly reads: { readonly config: boolean; readonly linkedAccount: boolean };
+  readonly reads: PlanReads;
 }
 
 const defaultTimeoutS = 2 * 3600;
@@ -60,6 +65,8 @@ export function planWorkflow(document: WorkflowDocument, registry: NodeRegistry)
       isSkippedOnError: (node['skip_on_error'] ?? node.data['skip_on_error']) === true,
       conditions: conditions === undefined || conditions === null ? undefined : compileTemplate(conditions),
       retry: readRetryPolicy(node['retry_policy'] ?? node.data['retry_policy']),
+      hasPages: type?.hasPages === true,
+      output: readOutputRules(node, node.data),
       joins: type?.joins === true,
       out: edges
         .filter((edge) => edge.source === id)
@@ -67,20 +74,26 @@ export function planWorkflow(document: WorkflowDocument, registry: NodeRegistry)
       inEdges: edges.filter((edge) => edge.target === id).length,
     };
   });
-  const text = JSON.stringify(document.nodes);
   return {
     nodes,
     start: indexOf.get(startOf(document).id)!,
     timeoutS: positiveNumber(document.settings['timeout']) ?? defaultTimeoutS,
-    reads: {
-      config: /\b(dataslot|config)\b/.test(text),
-      linkedAccount: /\blinked_account\b/.test(text),
-    },
+    reads: planReads(
+      nodes.flatMap(({ settings, conditions }) =>
+        conditions === undefined ? [settings] : [settings, conditions],
+      ),
+      new Set(nodes.map(({ slug }) => slug)),
+    ),
   };
 }
 
 /** Settings of the engine itself stay out of what the node sees. */
-const engineSettings = new Set(['skip_on_error', 'node_conditions', 'retry_policy']);
+const engineSettings = new Set<string>([
+  'skip_on_error',
+  'node_conditions',
+  'retry_policy',
+  ...outputSettings,
+]);
 
 function splitSettings(
   data: Readonly<Record<string, unknown>>,

@@ -7,9 +7,11 @@ export const sealedColumns = {
   'app_setting.client_secret_sealed': { key: ['org_id', 'environment', 'app_slug'] },
   'connection.credential_sealed': { key: ['id'] },
   'data_record.fields_sealed': { key: ['table_id', 'id'] },
+  'journal.secrets_sealed': { key: ['execution_id', 'seq'] },
   'linked_account.org_credentials_sealed': { key: ['id'] },
   'mail_setting.password_sealed': { key: ['org_id', 'environment'] },
   'oauth_state.flow_sealed': { key: ['state_hash'] },
+  'variable_value.value_sealed': { key: ['id'] },
 } as const satisfies Record<`${string}.${string}`, { readonly key: readonly string[] }>;
 
 export type SealedColumn = keyof typeof sealedColumns;

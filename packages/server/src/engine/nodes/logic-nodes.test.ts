@@ -25,6 +25,9 @@ function context(calls: Calls = { lines: [], asked: [] }): NodeContext {
     idempotencyKey: 'e:2:0',
     now: new Date(0),
     signal: new AbortController().signal,
+    variables: { read: () => ({}), set: () => undefined },
+    page: (_index, read) => read(),
+    trace: undefined,
     log: (level, text) => void calls.lines.push(`${level} ${text}`),
     // What these nodes use; anything else is a fault of the test.
     services: {

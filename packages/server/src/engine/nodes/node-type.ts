@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { ExecutionMode } from '#db/schema';
 import type { NodeServices } from '#engine/node-services';
 import type { Tenant } from '#domain/tenant';
+import type { RunVariables } from '#engine/recording/run-variables';
 
 /**
  * What running a node does to the world, which decides how it may be repeated:
@@ -56,8 +57,17 @@ export interface NodeContext {
   /** Aborted when the execution is stopped, times out or its worker loses its lease. */
   readonly signal: AbortSignal;
   readonly services: NodeServices;
-  /** Adds a line to the node's console in the execution log. */
-  log(level: 'debug' | 'info' | 'warn' | 'error', text: string): void;
+  /** Adds a line to the node's console in the execution log; `curl` is a request that can be repeated by hand. */
+  log(level: 'debug' | 'info' | 'warn' | 'error' | 'curl', text: string): void;
+  /** What custom code keeps by name over all nodes of the run. */
+  readonly variables: RunVariables;
+  /**
+   * One page of an answer that comes in several. A page that was read once is in the journal: it is not read again,
+   * whatever fails or dies after it. Pages count from 0.
+   */
+  page<T>(index: number, read: () => Promise<T>): Promise<T>;
+  /** Keeps a request as a cURL command, where the author asked for it. */
+  readonly trace: ((command: string) => void) | undefined;
 }
 
 /** Why a node did not do its work. The text goes to the log of the SaaS company: no secrets in it. */
@@ -160,6 +170,8 @@ export interface NodeType<Settings = unknown> {
   readonly logged?: { show(settings: Settings): unknown }['show'];
   /** Names of the edges that may leave the node, from its raw settings. */
   readonly ports: (settings: Readonly<Record<string, unknown>>) => readonly string[];
+  /** Reads by `ctx.page`. */
+  readonly hasPages?: boolean;
   /** Waits for all its live predecessors instead of the first. */
   readonly joins?: boolean;
   run(settings: Settings, ctx: NodeContext): NodeOutcome | Promise<NodeOutcome>;

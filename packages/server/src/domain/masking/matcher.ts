@@ -1,0 +1,84 @@
+/** A stretch of a text, from inclusive, to exclusive. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Finds many words in a text at once. Time grows with the text, not with the number of words. */
+export interface Matcher {
+  add(word: string): void;
+  has(text: string): boolean;
+  /** Where words stand, overlapping ones joined into one stretch, in order. */
+  find(text: string): Span[];
+}
+
+/** Shorter words cannot be added: they stand in every text. */
+export const shortestWord = 4;
+
+const filterBits = 16;
+
+/**
+ * Words are kept by their first four characters, and in each such bucket by length: a position of the text costs
+ * one look into a bit table, and only where the four characters fit a few more. Thousands of words that begin
+ * alike (account numbers of one bank) stay cheap.
+ */
+export function createMatcher(): Matcher {
+  const filter = new Uint8Array(1 << filterBits);
+  /** By the first characters: words by length, the longest first. */
+  const buckets = new Map<string, { readonly length: number; readonly words: Set<string> }[]>();
+
+  function add(word: string): void {
+    if (word.length < shortestWord) return;
+    filter[slot(word, 0)] = 1;
+    const head = word.slice(0, shortestWord);
+    const bucket = buckets.get(head) ?? [];
+    buckets.set(head, bucket);
+    const same = bucket.find(({ length }) => length === word.length);
+    if (same === undefined) {
+      bucket.push({ length: word.length, words: new Set([word]) });
+      bucket.sort((a, b) => b.length - a.length);
+    } else {
+      same.words.add(word);
+    }
+  }
+
+  /** Length of the longest word that begins here, 0 without one. */
+  function lengthAt(text: string, at: number): number {
+    if (filter[slot(text, at)] === 0) return 0;
+    for (const { length, words } of buckets.get(text.slice(at, at + shortestWord)) ?? []) {
+      if (at + length <= text.length && words.has(text.slice(at, at + length))) return length;
+    }
+    return 0;
+  }
+
+  return {
+    add,
+    has(text) {
+      for (let at = 0; at <= text.length - shortestWord; at += 1) {
+        if (lengthAt(text, at) > 0) return true;
+      }
+      return false;
+    },
+    find(text) {
+      const spans: { from: number; to: number }[] = [];
+      for (let at = 0; at <= text.length - shortestWord; at += 1) {
+        const length = lengthAt(text, at);
+        if (length === 0) continue;
+        const last = spans.at(-1);
+        // Words that overlap or touch: what sticks out of the first must not stay readable.
+        if (last !== undefined && at <= last.to) last.to = Math.max(last.to, at + length);
+        else spans.push({ from: at, to: at + length });
+      }
+      return spans;
+    },
+  };
+}
+
+function slot(text: string, at: number): number {
+  const hash =
+    text.charCodeAt(at) * 0x9e37 +
+    text.charCodeAt(at + 1) * 0x79b9 +
+    text.charCodeAt(at + 2) * 0x7f4a +
+    text.charCodeAt(at + 3) * 0x1b873;
+  return (hash ^ (hash >>> filterBits)) & ((1 << filterBits) - 1);
+}
