@@ -19,12 +19,19 @@ export interface NodeServices {
   actionEffect(
     call: Pick<ActionCall, 'slug' | 'actionId' | 'input' | 'idempotencyKey'>,
   ): Exclude<NodeEffect, 'none'>;
+  /** Runs `yourFunction(params)` of an author. `variables` are what it may get; it comes back with those it set. */
   runCode(input: {
     code: string;
+    language?: 'javascript' | 'python';
     params: unknown;
+    variables?: Readonly<Record<string, unknown>>;
     tenant: Tenant;
     signal?: AbortSignal;
-  }): Promise<{ output: unknown; console: readonly { level: string; text: string }[] }>;
+  }): Promise<{
+    output: unknown;
+    console: readonly { level: string; text: string }[];
+    variables?: Readonly<Record<string, unknown>>;
+  }>;
   runJsonata(input: {
     expression: string;
     input: unknown;

@@ -1,23 +1,26 @@
-import { randomUUID } from 'node:crypto';
+import { readSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type ivm from 'isolated-vm';
 import { encodeFrame, frameReader } from './frames.ts';
 import type { FrameKind } from './frames.ts';
+import { pureFunction } from './pure-functions.ts';
 
 /**
  * Program of a sandbox process. It has no environment, no network, may read only these files, and does one run at a
  * time. Code has an isolate of its own each time; JSONata, in which nothing can be kept from one run to the next,
- * shares one with earlier expressions of the same tenant: making an isolate costs some 5 ms. It believes nothing that comes out of the isolate: texts are passed on, limits are
- * kept by the parent, which ends this process when one is broken.
+ * shares one with earlier expressions of the same tenant: making an isolate costs some 5 ms. It believes nothing that
+ * comes out of the isolate: texts are passed on, limits are kept by the parent, which ends this process when one is
+ * broken.
  *
  * It imports by relative paths only: the permission model lets it read nothing but what it names.
  */
 
 interface Job {
-  readonly kind: 'code' | 'jsonata';
+  readonly kind: 'code' | 'python' | 'jsonata';
   readonly source: string;
-  /** JSON text. */
+  /** JSON texts. */
   readonly input: string;
+  readonly variables?: string;
   readonly memoryMb: number;
   /** Runs with the same name share an isolate; without one each has its own. */
   readonly room?: string;
@@ -28,9 +31,17 @@ interface Room {
   readonly context: ivm.Context;
   readonly memoryMb: number;
   readonly run: ivm.Reference<unknown>;
+  readonly python: ivm.Reference;
   readonly transform: ivm.Reference;
   readonly answer: ivm.Reference;
   onMessage: (text: string) => unknown;
+}
+
+/** What a process is told once. */
+interface Boot {
+  readonly sources: readonly string[];
+  readonly libraries: Readonly<Record<string, string>>;
+  readonly python: { readonly script: string; readonly wasm: string };
 }
 
 const usualMemoryMb = 256;
@@ -40,13 +51,51 @@ const mostKeptRooms = 4;
 const runsPerRoom = 500;
 
 const { ivm: vm } = createRequire(import.meta.url)(process.argv[2] as string) as { ivm: typeof ivm };
+let given: Boot = { sources: [], libraries: {}, python: { script: '', wasm: '' } };
 let snapshot: ivm.ExternalCopy<ArrayBuffer> | undefined;
 let ready: Promise<Room> | undefined;
 let answerTo: ((text: string) => void) | undefined;
 const kept = new Map<string, { readonly room: Room; runs: number }>();
 
+/** Written at once and whole: what waits in a stream would come after an answer that is waited for here. */
 function send(kind: FrameKind, body: string): void {
-  process.stdout.write(encodeFrame(kind, body));
+  const frame = encodeFrame(kind, body);
+  for (let at = 0; at < frame.length;) {
+    at += tryNow(() => writeSync(1, frame, at)) ?? 0;
+  }
+}
+
+/** `undefined` after a moment's rest: the other end is not ready. */
+function tryNow(step: () => number): number | undefined {
+  try {
+    return step();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    return undefined;
+  }
+}
+
+/** Asks the parent and holds this process until it has answered; its time limit ends both. */
+function askAndWait(text: string): string {
+  const { id } = JSON.parse(text) as { id: number };
+  const usual = answerTo;
+  const others: string[] = [];
+  const answer: { text?: string } = {};
+  answerTo = (body) => {
+    if ((JSON.parse(body) as { id: number }).id === id) answer.text = body;
+    else others.push(body);
+  };
+  send('ask', text);
+  while (answer.text === undefined) {
+    const chunk = Buffer.allocUnsafe(65_536);
+    const bytes = tryNow(() => readSync(0, chunk));
+    if (bytes === 0) process.exit(0);
+    if (bytes !== undefined) read(chunk.subarray(0, bytes));
+  }
+  answerTo = usual;
+  for (const body of others) setImmediate(() => usual?.(body));
+  return answer.text;
 }
 
 async function makeRoom(memoryMb: number): Promise<Room> {
@@ -61,10 +110,10 @@ async function makeRoom(memoryMb: number): Promise<Room> {
       result: { reference: true },
     },
   );
-  const [run, transform, answer] = await Promise.all(
-    ['run', 'transform', 'answer'].map((name) => guest.get(name as never, { reference: true })),
+  const [run, python, transform, answer] = await Promise.all(
+    ['run', 'python', 'transform', 'answer'].map((name) => guest.get(name as never, { reference: true })),
   );
-  return Object.assign(room, { isolate, context, memoryMb, run, transform, answer }) as Room;
+  return Object.assign(room, { isolate, context, memoryMb, run, python, transform, answer }) as Room;
 }
 
 /** Messages of one run: what it prints and asks for, and how it ends. */
@@ -95,11 +144,24 @@ function listen(room: Room, end: (kind: 'result' | 'failed', body: string) => vo
   answerTo = reply;
   room.onMessage = (text) => {
     if (state.isOver) return undefined;
-    if (text === 'U') return randomUUID();
-    if (text.startsWith('R')) return end('result', text.slice(1));
-    const message = JSON.parse(text) as { kind: string; id: number; ms: number; message: string };
+    const rest = text.slice(1);
+    if (text.startsWith('P')) return pureFunction(rest);
+    if (text.startsWith('L')) return Object.hasOwn(given.libraries, rest) ? given.libraries[rest] : undefined;
+    if (text.startsWith('W')) return askAndWait(rest);
+    if (text.startsWith('V')) return send('variables', rest);
+    if (text.startsWith('R')) return end('result', rest);
+    const message = JSON.parse(text) as {
+      kind: string;
+      id: number;
+      ms: number;
+      message: string;
+      isMemory: boolean;
+    };
     if (message.kind === 'failed')
-      end('failed', JSON.stringify({ reason: 'threw', message: message.message }));
+      end(
+        'failed',
+        JSON.stringify({ reason: message.isMemory ? 'memory' : 'threw', message: message.message }),
+      );
     else if (message.kind === 'console') send('console', text);
     else if (message.kind === 'fetch') {
       opened(message.id);
@@ -184,17 +246,26 @@ async function begin(room: Room, job: Job): Promise<void> {
     await room.transform.apply(undefined, [job.source, job.input]);
     return;
   }
+  const variables = job.variables ?? '{}';
+  if (job.kind === 'python') {
+    const { script, wasm } = given.python;
+    const bytes = new vm.ExternalCopy(new Uint8Array(Buffer.from(wasm, 'base64')).buffer).copyInto({
+      release: true,
+    });
+    await room.python.apply(undefined, [script, bytes, job.source, job.input, variables, job.memoryMb]);
+    return;
+  }
   const script = await room.isolate.compileScript(job.source, { filename: 'your-code.js' });
   await script.run(room.context, { release: true });
   const entry = await room.context.eval('typeof yourFunction === "undefined" ? undefined : yourFunction', {
     reference: true,
   });
-  await room.run.apply(undefined, [entry.derefInto(), job.input]);
+  await room.run.apply(undefined, [entry.derefInto(), job.input, variables]);
 }
 
 async function boot(body: string): Promise<void> {
-  const sources = JSON.parse(body) as string[];
-  snapshot = vm.Isolate.createSnapshot(sources.map((code) => ({ code })));
+  given = JSON.parse(body) as Boot;
+  snapshot = vm.Isolate.createSnapshot(given.sources.map((code) => ({ code })));
   ready = makeRoom(usualMemoryMb);
   await ready;
   send('ready', '');

@@ -9,7 +9,7 @@ import type { Outbound } from '#outbound/index';
 import { createSandbox } from '#sandbox/index';
 import type { Sandbox } from '#sandbox/index';
 import { startJailed } from '#sandbox/jail';
-import { findJail, guestSources } from '#sandbox/process';
+import { findJail, guestBoot } from '#sandbox/process';
 
 /** Everything customer code might try. Each case ends in a harmless value or a typed error, and the pool goes on. */
 
@@ -50,8 +50,8 @@ const failsWith = (code: string, work: Promise<unknown>, text = /./) =>
 describe('nothing of the host is in reach', () => {
   for (const name of [
     'process',
-    'Buffer',
     'global',
+    '__parts',
     'module',
     'exports',
     '__dirname',
@@ -75,13 +75,17 @@ describe('nothing of the host is in reach', () => {
     ]) {
       await failsWith('code_failed', run(`return require(${JSON.stringify(name)})`), /There is no library/);
     }
-    await failsWith('code_failed', run(`return require('cheerio')`), /"cheerio" is not available yet/);
+    await failsWith('code_failed', run(`return require('danfojs')`), /"danfojs" is not available/);
     assert.equal(await run(`return require('lodash').sum([1, 2])`), 3);
   });
 
-  test('import is refused, static and dynamic', async () => {
-    await failsWith('code_failed', run(`return await import('node:fs')`));
-    await failsWith('code_failed', sandbox.runCode({ code: `import fs from 'fs';`, params: {} }), /import/);
+  test('import reaches the listed libraries only, static and dynamic', async () => {
+    await failsWith('code_failed', run(`return await import('node:fs')`), /There is no library "node:fs"/);
+    await failsWith(
+      'code_failed',
+      sandbox.runCode({ code: `import fs from 'fs';\n${body('return 1')}`, params: {} }),
+      /There is no library "fs"/,
+    );
   });
 
   test('every way to Function leads back into the isolate', async () => {
@@ -95,6 +99,11 @@ describe('nothing of the host is in reach', () => {
       'require.constructor',
       'setTimeout.constructor',
       'axios.get.constructor',
+      'URL.constructor',
+      'Buffer.constructor',
+      'crypto.subtle.digest.constructor',
+      'workflow.getVariable.constructor',
+      `require('cheerio').load.constructor`,
       `fetch('http://127.0.0.1/').catch(() => 0).constructor.constructor`,
       'params.constructor.constructor',
       'Reflect.getPrototypeOf(console).constructor.constructor',
@@ -351,6 +360,146 @@ describe('the network is behind the one door', () => {
   });
 });
 
+describe('what is answered from outside the isolate is answered by texts', () => {
+  test('a changed prototype reaches nothing but the code itself', async () => {
+    const poison = `
+      Object.prototype.url = 'http://127.0.0.1/'; Object.prototype.get = () => 1; Array.prototype.map = () => ['x'];
+      String.prototype.startsWith = () => true; JSON.parse = () => ({ base64: 'AAAA', value: 'forged' });`;
+    await run(`${poison} try { new URL('https://a.example/'); crypto.randomUUID(); } catch {} return 1`);
+    assert.match(String(await run('return crypto.randomUUID()')), /^[\da-f-]{36}$/);
+    assert.equal(await run(`return new URL('https://a.example/').href`), 'https://a.example/');
+  });
+
+  test('digests, random bytes and addresses that make no sense are errors of the code', async () => {
+    await failsWith(
+      'code_failed',
+      run(`return require('crypto').createHash('nope').digest('hex')`),
+      /"nope" is not known/,
+    );
+    await failsWith('code_failed', run(`return require('crypto').randomBytes(1e9)`), /random bytes/);
+    await failsWith('code_failed', run(`return new URL('http://')`), /Invalid URL/);
+    await failsWith(
+      'code_failed',
+      run(`return await crypto.subtle.digest('SHA-256', { length: 1e9 })`),
+      /ArrayBuffer/,
+    );
+    assert.equal(await run('return 1'), 1);
+  });
+
+  test('buffers are bounded by the memory of the run', async () => {
+    const error = await run('const a = []; for (;;) a.push(Buffer.alloc(1e7, 1))', {
+      memoryMb: 64,
+      timeoutMs: 20_000,
+    }).catch((e: unknown) => e);
+    assert.ok(
+      error instanceof AppError &&
+        (error.code === 'code_out_of_memory' || /allocation failed/.test(error.message)),
+      String(error),
+    );
+    assert.equal(await run('return 1'), 1);
+  });
+
+  test('variables are names and JSON, 1 MB of them at most', async () => {
+    for (const name of ['__proto__', 'constructor', '', 'x'.repeat(201)]) {
+      await failsWith(
+        'code_failed',
+        run(`workflow.setVariable(${JSON.stringify(name)}, 1)`),
+        /cannot be the name of a variable/,
+      );
+    }
+    await failsWith(
+      'code_failed',
+      run(`workflow.setVariable('a', JSON.parse('{"__proto__":{"x":1}}'))`),
+      /"__proto__"/,
+    );
+    await failsWith('code_failed', run(`workflow.setVariable('a', 'x'.repeat(2e6))`), /larger than 1 MB/);
+    await failsWith('code_failed', run(`workflow.setVariable('a', 1n)`), /BigInt/);
+  });
+
+  test('bodies that are not UTF-8 and headers of bytes are no way around the door', async () => {
+    await failsWith(
+      'code_failed',
+      run(
+        `await fetch(${JSON.stringify(secret.url)}, { method: 'POST', body: new Uint8Array([255, 0]), headers: { host: 'x' } })`,
+      ),
+      /refused/,
+    );
+    assert.equal(secret.hits(), 0);
+  });
+});
+
+describe('Python stands behind the same walls', () => {
+  const python = async (code: string, options: { timeoutMs?: number; memoryMb?: number } = {}) =>
+    (await sandbox.runCode({ language: 'python', code, params: {}, timeoutMs: 10_000, ...options })).output;
+  const lines = (...text: string[]) => ['def yourFunction(params):', ...text.map((l) => `  ${l}`)].join('\n');
+
+  test('its bridge to JavaScript leads into the isolate and no further', async () => {
+    const names = ['process', 'WebAssembly', '__connect', '__parts', 'window', 'SharedArrayBuffer'];
+    assert.deepEqual(
+      await python(`import js\n${lines(`return [n for n in ${JSON.stringify(names)} if hasattr(js, n)]`)}`),
+      [],
+    );
+    await failsWith(
+      'code_failed',
+      python(`import js\n${lines('return js.require("fs")')}`),
+      /There is no library "fs"/,
+    );
+    assert.equal(
+      await python(
+        `import js\n${lines(`return js.eval("Function('return typeof process + typeof WebAssembly')()")`)}`,
+      ),
+      'undefinedundefined',
+    );
+  });
+
+  test('its file system is a handful of names in memory', async () => {
+    assert.deepEqual(
+      await python(
+        `import os\n${lines('return [n for n in os.listdir("/") if n in ("etc", "root", "usr")]')}`,
+      ),
+      [],
+    );
+    await failsWith('code_failed', python(lines('return open("/etc/passwd").read()')), /ENOENT|OSError/);
+    await python(lines('open("/left", "w").write("secret")', 'return 1'));
+    await failsWith('code_failed', python(lines('return open("/left").read()')), /OSError/);
+  });
+
+  test('endless loops, endless recursion and endless memory end the run and the pool goes on', async () => {
+    await failsWith('code_timeout', python(lines('while True: pass'), { timeoutMs: 500 }));
+    await failsWith('code_failed', python(lines('def f(): return f()', 'return f()')), /recursion/);
+    await failsWith(
+      'code_out_of_memory',
+      python(lines('a = []', 'while True: a.append(bytearray(1000000))'), { memoryMb: 32 }),
+    );
+    assert.equal(await python(lines('return 1')), 1);
+  });
+
+  test('a request that is waited for is refused inside, and ends with the time of the run', async () => {
+    await failsWith(
+      'code_failed',
+      python(`import requests\n${lines(`return requests.get(${JSON.stringify(secret.url)}).text`)}`),
+      /refused/,
+    );
+    await failsWith(
+      'code_failed',
+      python(`import requests\n${lines('return requests.get("file:///etc/passwd").text')}`),
+      /not an absolute http/,
+    );
+    const silent = createServer(() => undefined);
+    await new Promise<void>((resolve) => void silent.listen(0, '127.0.0.1', resolve));
+    const door = createOutbound({ allow: ['127.0.0.0/8'], clock: systemClock });
+    const own = createSandbox({ processes: 1, outbound: door, log });
+    const { port } = silent.address() as AddressInfo;
+    const code = `import requests\n${lines(`return requests.get("http://127.0.0.1:${port}/").text`)}`;
+    await failsWith('code_timeout', own.runCode({ language: 'python', code, params: {}, timeoutMs: 500 }));
+    assert.equal((await own.runCode({ code: body('return 1'), params: {} })).output, 1);
+    await own.close();
+    await door.close();
+    silent.closeAllConnections();
+    silent.close();
+  });
+});
+
 describe('JSONata runs under the same guard', () => {
   test('it transforms, and its errors are told', async () => {
     const input = { items: [{ qty: 2 }, { qty: 3 }] };
@@ -401,7 +550,7 @@ describe('JSONata runs under the same guard', () => {
 describe('even the process around the isolate has nothing', () => {
   /** Runs a script as if it had broken out of the isolate into the sandbox process. */
   async function brokenOut(script: string): Promise<string> {
-    const { jail, first } = await findJail(guestSources());
+    const { jail, first } = await findJail(await guestBoot());
     first.kill();
     const program = jail.command.findIndex((part) => part.endsWith('child.ts'));
     const child = startJailed({ name: 'test', command: [...jail.command.slice(0, program), '-e', script] });
@@ -442,7 +591,7 @@ describe('even the process around the isolate has nothing', () => {
     );
   });
   test('no network, where the system lets us take it away', async (t) => {
-    const { jail, first } = await findJail(guestSources());
+    const { jail, first } = await findJail(await guestBoot());
     first.kill();
     if (!jail.name.includes('network')) return t.skip('this system grants no network namespace');
     const output = await brokenOut(
@@ -454,7 +603,7 @@ describe('even the process around the isolate has nothing', () => {
 });
 
 test('a process that is killed fails its run in words and is replaced', async () => {
-  const { first } = await findJail(guestSources());
+  const { first } = await findJail(await guestBoot());
   const work = first.run({
     kind: 'code',
     source: body('for (;;);'),

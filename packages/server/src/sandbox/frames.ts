@@ -3,10 +3,11 @@
  * that may be hostile is the child, so the reader refuses a frame that is too long before it holds it.
  */
 
-/** Parent to child: boot, job, answer. Child to parent: ready, console, ask (fetch), result, failed. */
-export type FrameKind = 'boot' | 'job' | 'answer' | 'ready' | 'console' | 'ask' | 'result' | 'failed';
+/** Parent to child: boot, job, answer. Child to parent: ready, console, ask (fetch), variables, result, failed. */
+const kinds = ['boot', 'job', 'answer', 'ready', 'console', 'ask', 'result', 'failed', 'variables'] as const;
 
-const kinds: readonly FrameKind[] = ['boot', 'job', 'answer', 'ready', 'console', 'ask', 'result', 'failed'];
+export type FrameKind = (typeof kinds)[number];
+
 const headerBytes = 5;
 
 /** One frame as bytes. */

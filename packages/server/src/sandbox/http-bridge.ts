@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 import { AppError } from '#domain/errors';
 import type { Outbound } from '#outbound/index';
@@ -12,6 +13,10 @@ const requestSchema = z.object({
     z.string().regex(/^[^\r\n\0]{0,16384}$/),
   ),
   body: z.string().optional(),
+  /** The body as bytes, in place of `body`. */
+  base64: z.base64().optional(),
+  /** What the code itself would wait; never more than the run may take. */
+  timeoutMs: z.number().positive().optional(),
 });
 
 /** Set by the connection itself; letting code set them is how requests get smuggled. */
@@ -69,7 +74,8 @@ async function send(
       `The request cannot be sent: ${read.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).join('; ')}`,
     );
   }
-  const { id, url, method, headers, body } = read.data;
+  const { id, url, method, headers, base64 } = read.data;
+  const body = base64 === undefined ? read.data.body : Buffer.from(base64, 'base64');
   const response = await deps.outbound.send({
     method,
     url: readUrl(url),
@@ -77,7 +83,7 @@ async function send(
       Object.entries(headers).filter(([name]) => !connectionHeaders.has(name.toLowerCase())),
     ),
     ...(body === undefined || method === 'GET' || method === 'HEAD' ? {} : { body }),
-    timeoutMs,
+    timeoutMs: Math.min(timeoutMs, read.data.timeoutMs ?? timeoutMs),
     maxResponseBytes: limits.responseBytes,
     signal,
   });
@@ -86,7 +92,9 @@ async function send(
     status: response.status,
     headers: response.headers,
     url: response.url,
-    body: response.body.toString('utf8'),
+    ...(isUtf8(response.body)
+      ? { body: response.body.toString('utf8') }
+      : { base64: response.body.toString('base64') }),
   });
 }
 

@@ -3,14 +3,24 @@ import { AppError } from '#domain/errors';
 import type { Tenant } from '#domain/tenant';
 import type { Outbound } from '#outbound/index';
 import { httpBridge } from '#sandbox/http-bridge';
+import { readImports } from '#sandbox/imports';
 import type { Jail } from '#sandbox/jail';
-import { findJail, guestSources, startProcess } from '#sandbox/process';
+import { findJail, guestBoot, startProcess } from '#sandbox/process';
 import type { ProcessJob, SandboxProcess } from '#sandbox/process';
 import { processShares } from '#sandbox/process-shares';
 
 export interface LogLine {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
   readonly text: string;
+}
+
+export type CodeLanguage = 'javascript' | 'python';
+
+export interface CodeResult {
+  readonly output: unknown;
+  readonly console: LogLine[];
+  /** What `workflow.setVariable` set, and only that. A run that fails sets nothing. */
+  readonly variables: Readonly<Record<string, unknown>>;
 }
 
 /** Where code of customers runs: out of our process, with nothing in reach but guarded HTTP. */
@@ -22,13 +32,17 @@ export interface Sandbox {
    */
   runCode(run: {
     code: string;
+    /** Default `javascript`. */
+    language?: CodeLanguage | undefined;
     params: unknown;
+    /** What `workflow.getVariable(name)` finds. */
+    variables?: Readonly<Record<string, unknown>> | undefined;
     /** Whose run it is: one tenant never takes every process, see `processShares`. */
     tenant?: Tenant | undefined;
     timeoutMs?: number;
     memoryMb?: number;
     signal?: AbortSignal | undefined;
-  }): Promise<{ output: unknown; console: LogLine[] }>;
+  }): Promise<CodeResult>;
   /**
    * Evaluates a JSONata expression under the same limits. Expressions of one tenant may share an isolate, never
    * those of two; without a tenant the isolate is its own.
@@ -62,7 +76,7 @@ const longestQueue = 1_000;
 /** A process is replaced after this many runs of code, so that nothing can build up in it. */
 const runsPerProcess = 1_000;
 /** JSONata mostly finds an isolate that is there already. */
-const wearOf = { code: 1, jsonata: 0.02 } as const;
+const wearOf = { code: 1, python: 1, jsonata: 0.02 } as const;
 const consoleCharacters = 64 * 1024;
 
 interface PoolJob extends ProcessJob {
@@ -81,21 +95,30 @@ export function createSandbox(options: SandboxOptions): Sandbox {
   const pool = processPool(options);
   if (options.warm === true) void pool.prepare();
   return {
-    async runCode({ code, params, tenant, signal, ...limits }) {
+    async runCode({ code, language = 'javascript', params, variables = {}, tenant, signal, ...limits }) {
       const timeoutMs = limits.timeoutMs ?? options.codeTimeoutMs ?? defaults.timeoutMs;
       const console = consoleRecorder();
+      let changed = '{}';
       const result = await pool.run({
-        kind: 'code',
-        source: code,
+        kind: language === 'python' ? 'python' : 'code',
+        source: language === 'python' ? code : readImports(code),
         input: toJson(params),
+        variables: toJson(variables),
         memoryMb: limits.memoryMb ?? defaults.memoryMb,
         timeoutMs,
         organization: tenant?.orgId,
         signal,
         onConsole: (text) => console.record(text),
+        onVariables: (text) => {
+          changed = text;
+        },
         onAsk: httpBridge(options, timeoutMs),
       });
-      return { output: readOutput(result), console: console.lines };
+      return {
+        output: readOutput(result),
+        console: console.lines,
+        variables: readOutput(changed) as Record<string, unknown>,
+      };
     },
     async runJsonata({ expression, input, tenant, timeoutMs, signal }) {
       const result = await pool.run({
@@ -160,20 +183,19 @@ function consoleRecorder() {
 }
 
 function processPool(options: SandboxOptions) {
-  const sources = guestSources();
   const shares = processShares(options.processes);
   const idle: Member[] = [];
   const waiting: { resolve: (member: Member) => void; reject: (error: Error) => void }[] = [];
   const all = new Set<Member>();
   let starting = 0;
   let isClosed = false;
-  let jail: Promise<{ jail: Jail; first: SandboxProcess }> | undefined;
+  let jail: Promise<{ jail: Jail; first: SandboxProcess; boot: string }> | undefined;
 
   async function start(): Promise<Member> {
     starting += 1;
     try {
       const isFirst = jail === undefined;
-      jail ??= findJail(sources);
+      jail ??= guestBoot().then(async (boot) => ({ ...(await findJail(boot)), boot }));
       const found = await jail;
       if (isFirst) options.log.info({ jail: found.jail.name }, 'sandbox ready');
       if (isFirst && !found.jail.name.includes('network')) {
@@ -181,7 +203,7 @@ function processPool(options: SandboxOptions) {
           'this system grants the sandbox no network namespace: code that breaks out of its isolate could reach the network. Allow user namespaces, or run workers where nothing else is in reach',
         );
       }
-      const process = isFirst ? found.first : await startProcess(found.jail, sources);
+      const process = isFirst ? found.first : await startProcess(found.jail, found.boot);
       const member = { process, wear: 0 };
       all.add(member);
       if (isClosed) process.kill();

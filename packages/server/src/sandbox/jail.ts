@@ -68,6 +68,7 @@ function readableFiles(): string[] {
   return [
     join(here, 'child.ts'),
     join(here, 'frames.ts'),
+    join(here, 'pure-functions.ts'),
     join(here, '..', '..', 'package.json'),
     addonPath(),
   ];

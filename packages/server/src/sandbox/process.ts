@@ -6,12 +6,15 @@ import { encodeFrame, frameReader } from '#sandbox/frames';
 import type { FrameKind } from '#sandbox/frames';
 import { possibleJails, startJailed } from '#sandbox/jail';
 import type { Jail } from '#sandbox/jail';
+import { guestLibraries, pythonRuntime } from '#sandbox/libraries';
 
 /** One run for a process: JSON texts in, JSON text out. */
 export interface ProcessJob {
-  readonly kind: 'code' | 'jsonata';
+  readonly kind: 'code' | 'python' | 'jsonata';
   readonly source: string;
   readonly input: string;
+  /** JSON text of the execution's variables. */
+  readonly variables?: string | undefined;
   readonly memoryMb: number;
   readonly timeoutMs: number;
   /** Runs of the same name may share an isolate. */
@@ -19,6 +22,8 @@ export interface ProcessJob {
   readonly signal?: AbortSignal | undefined;
   /** A line that the code printed, as the child sent it. */
   readonly onConsole: (text: string) => void;
+  /** JSON text of the variables that the code set, once, before its result. */
+  readonly onVariables?: (text: string) => void;
   /** A request of the code; resolves to the JSON text of the answer. */
   readonly onAsk: (text: string, signal: AbortSignal) => Promise<string>;
 }
@@ -45,6 +50,7 @@ const longest: Readonly<Partial<Record<FrameKind, number>>> = {
   ask: 45 * megabyte,
   result: 125 * megabyte, // 30 M characters of up to four bytes
   failed: 40_000,
+  variables: 5 * megabyte,
 };
 const bootTimeoutMs = 20_000;
 /** Memory of a process beside the isolate that it runs: Node itself and texts on their way. */
@@ -52,17 +58,18 @@ const ownMemoryMb = 450;
 
 const require = createRequire(import.meta.url);
 
-/** What every isolate starts from, as source text: the libraries, then our own preparation. */
-export function guestSources(): string[] {
+/** What a process is told before its first run: the sources of the snapshot, the libraries, Python. */
+export async function guestBoot(): Promise<string> {
   const files = [
     join(dirname(require.resolve('lodash/package.json')), 'lodash.min.js'),
     join(dirname(require.resolve('date-fns/package.json')), 'cdn.min.js'),
     join(dirname(require.resolve('jsonata/package.json')), 'jsonata.min.js'),
+    ...['web', 'libraries', 'python', 'run'].map((name) => `${import.meta.dirname}/guest/${name}.js`),
   ];
-  return [
-    'globalThis.window = globalThis;',
-    ...[...files, `${import.meta.dirname}/guest.js`].map((file) => readFileSync(file, 'utf8')),
-  ];
+  const sources = ['globalThis.window = globalThis;', ...files.map((file) => readFileSync(file, 'utf8'))];
+  const { script, wasm } = pythonRuntime();
+  const libraries = await guestLibraries();
+  return JSON.stringify({ sources, libraries, python: { script, wasm: wasm.toString('base64') } });
 }
 
 /**
@@ -70,11 +77,11 @@ export function guestSources(): string[] {
  *
  * @throws Error when none works.
  */
-export async function findJail(sources: readonly string[]): Promise<{ jail: Jail; first: SandboxProcess }> {
+export async function findJail(boot: string): Promise<{ jail: Jail; first: SandboxProcess }> {
   const faults: string[] = [];
   for (const jail of possibleJails()) {
     try {
-      return { jail, first: await startProcess(jail, sources) };
+      return { jail, first: await startProcess(jail, boot) };
     } catch (error) {
       faults.push(`${jail.name}: ${error instanceof Error ? error.message : String(error)}`);
     }
@@ -83,7 +90,7 @@ export async function findJail(sources: readonly string[]): Promise<{ jail: Jail
 }
 
 /** Starts a process and waits until its first isolate is warm. */
-export async function startProcess(jail: Jail, sources: readonly string[]): Promise<SandboxProcess> {
+export async function startProcess(jail: Jail, boot: string): Promise<SandboxProcess> {
   const child = startJailed(jail);
   let isAlive = true;
   let complaint = '';
@@ -101,6 +108,7 @@ export async function startProcess(jail: Jail, sources: readonly string[]): Prom
     if (kind === 'ready') return whenReady.resolve();
     if (current === undefined) return undefined;
     if (kind === 'console') current.job.onConsole(body);
+    else if (kind === 'variables') current.job.onVariables?.(body);
     else if (kind === 'result') current.settle({ result: body });
     else if (kind === 'failed') current.settle({ error: readFailure(body, current.job) });
     else if (kind === 'ask') ask(body, current);
@@ -146,7 +154,7 @@ export async function startProcess(jail: Jail, sources: readonly string[]): Prom
     );
   });
 
-  child.stdin?.write(encodeFrame('boot', JSON.stringify(sources)));
+  child.stdin?.write(encodeFrame('boot', boot));
   const bootTimer = setTimeout(() => kill(new Error('it did not start in time')), bootTimeoutMs);
   await whenReady.promise.finally(() => clearTimeout(bootTimer));
 
@@ -180,8 +188,9 @@ export async function startProcess(jail: Jail, sources: readonly string[]): Prom
         kill(job.signal?.reason instanceof Error ? job.signal.reason : new Error('stopped'));
       job.signal?.addEventListener('abort', onAbort, { once: true });
       try {
-        const { kind, source, input, memoryMb, room } = job;
-        child.stdin?.write(encodeFrame('job', JSON.stringify({ kind, source, input, memoryMb, room })));
+        const { kind, source, input, variables, memoryMb, room } = job;
+        const sent = { kind, source, input, variables, memoryMb, room };
+        child.stdin?.write(encodeFrame('job', JSON.stringify(sent)));
         return await outcome.promise;
       } catch (error) {
         // Whoever used up its memory may have left the process short of it: start afresh.

@@ -102,7 +102,7 @@ test('code gets its parameters from a map or a list, and its console goes to the
   ]);
   assert.deepEqual(calls.lines, ['warn careful', 'warn careful']);
   assert.match(
-    customCode.settings.safeParse({ code: 'x', language: 'python' }).error?.message ?? '',
-    /Python is not available yet/,
+    customCode.settings.safeParse({ code: 'x', language: 'ruby' }).error?.message ?? '',
+    /choose \\"javascript\\" or \\"python\\"/,
   );
 });
