@@ -85,6 +85,25 @@ test('only the demo opens an address of this machine, and only that of Acme CRM'
   ]);
 });
 
+test('a mail server comes with a sender, and its password is never repeated', () => {
+  const from = { INLAY_MAIL_FROM: 'Inlay <no-reply@example.com>' };
+  assert.deepEqual(
+    loadConfig({}, { ...from, INLAY_SMTP_URL: 'smtps://me%40x:p%3Aw@mail.example.com' }).mail,
+    {
+      smtp: { host: 'mail.example.com', port: 465, security: 'tls', username: 'me@x', password: 'p:w' },
+      from: from.INLAY_MAIL_FROM,
+    },
+  );
+  assert.equal(loadConfig({}, { ...from, INLAY_SMTP_URL: 'smtp://[::1]:25?tls=off' }).mail?.smtp.host, '::1');
+  assert.throws(() => loadConfig({}, { INLAY_SMTP_URL: 'smtp://mail.example.com' }), /go together/);
+  assert.throws(
+    () => loadConfig({}, { ...from, INLAY_SMTP_URL: 'http://u:hunter2@mail.example.com' }),
+    (error: Error) =>
+      /INLAY_SMTP_URL is not an smtp/.test(error.message) && !error.message.includes('hunter2'),
+  );
+  assert.throws(() => loadConfig({}, { INLAY_MAIL_FROM: 'nobody' }), /INLAY_MAIL_FROM "nobody"/);
+});
+
 test('the settings are frozen to the bottom', () => {
   const config = loadConfig({}, {});
   assert.ok(

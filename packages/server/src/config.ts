@@ -1,6 +1,8 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { StartupError } from '#domain/startup-error';
+import { readAddresses } from '#mail/address';
+import type { SmtpServer } from '#mail/index';
 import { isEgressRule } from '#outbound/address-policy';
 
 /**
@@ -175,6 +177,21 @@ const table = {
     '10',
     'How long a Custom Code node may run, in seconds. Code that takes longer keeps one of those processes busy.',
   ),
+  INLAY_SMTP_URL: setting(
+    z.url({ protocol: /^smtps?$/, error: 'is not an smtp:// or smtps:// URL' }).optional(),
+    'none',
+    'smtps://user:password@mail.example.com:465',
+    'The mail server for environments that have none of their own. `smtps` is TLS from the first byte; `smtp` asks for STARTTLS, and with `?tls=off` sends in clear. This one may stand in a private network.',
+  ),
+  INLAY_MAIL_FROM: setting(
+    z
+      .string()
+      .refine((text) => isMailbox(text), 'is not an e-mail address')
+      .optional(),
+    'none',
+    'Inlay <no-reply@example.com>',
+    'The sender of everything that goes through INLAY_SMTP_URL; needed with it.',
+  ),
   INLAY_FILE_LIMIT_MB: setting(
     count(1, 100_000).default(1024),
     '1024',
@@ -244,6 +261,8 @@ export interface Config {
   readonly workerConcurrency: number;
   readonly sandboxProcesses: number;
   readonly codeTimeoutMs: number;
+  /** the mail server for environments without one of their own */
+  readonly mail: { readonly smtp: SmtpServer; readonly from: string } | undefined;
   /** the largest file, and what an environment may keep (0: no limit), in bytes */
   readonly fileLimitBytes: number;
   readonly fileQuotaBytes: number;
@@ -285,6 +304,9 @@ export function loadConfig(flags: Flags = {}, environment: Environment = process
     else problems.push(problem(name, text, firstMessage(result.error), example));
   }
   const appCredentials = readAppCredentials(given, problems);
+  if ((values['INLAY_SMTP_URL'] === undefined) !== (values['INLAY_MAIL_FROM'] === undefined)) {
+    problems.push('INLAY_SMTP_URL and INLAY_MAIL_FROM go together: set both, or neither.');
+  }
   if (problems.length > 0) {
     throw new StartupError(
       `Inlay cannot start with these settings:\n${problems.map((p) => `  - ${p}`).join('\n')}`,
@@ -318,6 +340,7 @@ function shape(values: Values, demo: boolean, appCredentials: Config['appCredent
     workerConcurrency: values.INLAY_WORKER_CONCURRENCY,
     sandboxProcesses: values.INLAY_SANDBOX_PROCESSES,
     codeTimeoutMs: values.INLAY_CODE_TIMEOUT_S * 1000,
+    mail: mailOf(values),
     fileLimitBytes: values.INLAY_FILE_LIMIT_MB * megabyte,
     fileQuotaBytes: values.INLAY_FILE_QUOTA_MB * megabyte,
     trustProxy: values.INLAY_TRUST_PROXY,
@@ -328,8 +351,31 @@ function shape(values: Values, demo: boolean, appCredentials: Config['appCredent
   });
 }
 
+function isMailbox(text: string): boolean {
+  const found = readAddresses(text);
+  return typeof found !== 'string' && found.length === 1;
+}
+
+function mailOf({ INLAY_SMTP_URL: text, INLAY_MAIL_FROM: from }: Values): Config['mail'] {
+  if (text === undefined || from === undefined) return undefined;
+  const url = new URL(text);
+  const isTls = url.protocol === 'smtps:';
+  return {
+    smtp: {
+      host: url.hostname.replaceAll(/^\[|\]$/g, ''),
+      port: url.port === '' ? (isTls ? 465 : 587) : Number(url.port),
+      security: isTls ? 'tls' : url.searchParams.get('tls') === 'off' ? 'none' : 'starttls',
+      ...(url.username !== '' && {
+        username: decodeURIComponent(url.username),
+        password: decodeURIComponent(url.password),
+      }),
+    },
+    from,
+  };
+}
+
 /** Credentials may stand in a URL, so a wrong value of these is never repeated. */
-const secretNames: ReadonlySet<string> = new Set(['DATABASE_URL', 'INLAY_MASTER_KEY']);
+const secretNames: ReadonlySet<string> = new Set(['DATABASE_URL', 'INLAY_MASTER_KEY', 'INLAY_SMTP_URL']);
 
 function problem(name: string, text: string | undefined, reason: string, example: string): string {
   const seen = text === undefined || secretNames.has(name) ? '' : ` "${text}"`;

@@ -15,6 +15,7 @@ import { createDb, createPool } from '#db/pool';
 import { systemClock } from '#domain/clock';
 import { createEngine, productServices } from '#engine/index';
 import { createFileStore, startFileExpiry } from '#files/index';
+import { createMail } from '#mail/index';
 import { createOutbound, postgresBudgetStore } from '#outbound/index';
 import { createSandbox } from '#sandbox/index';
 import { assertOpensStored, openVault } from '#vault/index';
@@ -97,6 +98,7 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
     connectors,
     sandbox,
     files,
+    mail: createMail({ pool, vault, outbound, config }),
     onConnected: makeDefaultConfig,
   };
   // Acme CRM starts beside the engine; what comes of it is looked at below.

@@ -6,6 +6,7 @@ import type { Db } from '#db/schema';
 import type { Clock } from '#domain/clock';
 import type { Outbound } from '#outbound/index';
 import type { FileStore } from '#files/index';
+import type { Mail } from '#mail/index';
 import type { NodeTypes } from '#domain/workflow-checks';
 import type { Engine } from '#engine/index';
 import type { Vault } from '#vault/index';
@@ -46,6 +47,7 @@ export interface ApiDeps {
   readonly vault: Vault;
   readonly outbound: Outbound;
   readonly files: FileStore;
+  readonly mail: Mail;
   readonly engine: Engine;
   /** Every connector of this build, by slug. */
   readonly connectors: typeof connectors;

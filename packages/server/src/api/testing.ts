@@ -8,6 +8,7 @@ import type { Tenant } from '#domain/tenant';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
 import { builtInNodes, createEngine, productServices, type Engine } from '#engine/index';
 import { createFileStore } from '#files/index';
+import { createMail } from '#mail/index';
 import { createOrganization } from '#organizations/index';
 import { createOutbound } from '#outbound/index';
 import { createSandbox } from '#sandbox/index';
@@ -76,6 +77,12 @@ export async function createTestApi(
       clock: overrides.clock ?? systemClock,
       vault: overrides.vault ?? vault,
       config: { ...config, ...fileLimits },
+    }),
+    mail: createMail({
+      pool: database.pool,
+      vault: overrides.vault ?? vault,
+      outbound,
+      config: { mail: undefined },
     }),
     ...overrides,
     config,

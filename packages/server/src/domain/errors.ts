@@ -404,6 +404,15 @@ export const errorCatalogue = {
       `The file "${d.name}" does not fit: this environment may keep ${d.quotaBytes} bytes of files. Delete some, let them expire sooner, or ask the operator to raise INLAY_FILE_QUOTA_MB.`,
   ),
 
+  // Mail
+  mail_not_configured: spec<{ missing: string }>(
+    400,
+    'VALIDATION_ERROR',
+    'never',
+    (d) =>
+      `No mail can be sent: ${d.missing} is missing. Enter it in the node, in the mail settings of the organization, or have the operator set INLAY_SMTP_URL and INLAY_MAIL_FROM.`,
+  ),
+
   // Vault
   key_ring_unusable: spec<{ source: string; reason: string }>(
     500,

@@ -4,6 +4,8 @@ import { isForbiddenName, isRecord, parseExactJson } from '#domain/exact-json';
 import { cutTemplates } from '#domain/template/expression';
 import type { Expression, Path, Piece } from '#domain/template/expression';
 import { evaluate } from '#domain/template/lookup';
+import { compileMarkup, expressionsIn, renderMarkup } from '#domain/template/markup';
+import type { Markup } from '#domain/template/markup';
 import type { TemplateScope } from '#domain/template/lookup';
 
 export type { Path } from '#domain/template/expression';
@@ -14,6 +16,7 @@ export type CompiledTemplate =
   | { readonly kind: 'literal'; readonly value: unknown }
   | { readonly kind: 'value'; readonly expression: Expression; readonly whenMissing?: null }
   | { readonly kind: 'text'; readonly pieces: readonly (string | Expression)[] }
+  | { readonly kind: 'markup'; readonly markup: Markup }
   | { readonly kind: 'array'; readonly items: readonly CompiledTemplate[] }
   | { readonly kind: 'object'; readonly entries: readonly (readonly [string, CompiledTemplate])[] };
 
@@ -37,6 +40,31 @@ export function compileTemplate(value: unknown): CompiledTemplate {
   return compileValue(value, 0);
 }
 
+/**
+ * The same for a node's settings, of which those named in `markup` are HTML with blocks in it. A body that is one
+ * template and nothing else is taken as the HTML that it gives.
+ *
+ * @throws AppError `template_invalid`, `forbidden_key`
+ */
+export function compileSettings(
+  settings: Readonly<Record<string, unknown>>,
+  markup: readonly string[] = [],
+): CompiledTemplate {
+  const isMarkup = (key: string, value: unknown): value is string => {
+    if (!markup.includes(key) || typeof value !== 'string' || !value.includes('{{')) return false;
+    const pieces = cutTemplates(value);
+    return pieces.length > 1 || pieces[0]?.kind !== 'template';
+  };
+  const entries = Object.entries(settings).map(([key, value]) => {
+    if (isForbiddenName(key)) throw new AppError('forbidden_key', { key });
+    const compiled: CompiledTemplate = isMarkup(key, value)
+      ? { kind: 'markup', markup: compileMarkup(value) }
+      : compileValue(value, 1);
+    return [key, compiled] as const;
+  });
+  return { kind: 'object', entries };
+}
+
 /** Fills a compiled setting with the values of one execution. Filled-in text is never read for templates again. */
 export function render(
   compiled: CompiledTemplate,
@@ -52,6 +80,8 @@ export function render(
       return compiled.pieces
         .map((piece) => (typeof piece === 'string' ? piece : asText(find(piece, scope))))
         .join('');
+    case 'markup':
+      return renderMarkup(compiled.markup, scope, { find, asText });
     case 'array':
       return compiled.items.map((item) => render(item, scope, options) ?? null);
     default:
@@ -68,6 +98,8 @@ export function pathsIn(compiled: CompiledTemplate): Path[] {
       return pathsOf(compiled.expression);
     case 'text':
       return compiled.pieces.flatMap((piece) => (typeof piece === 'string' ? [] : pathsOf(piece)));
+    case 'markup':
+      return expressionsIn(compiled.markup).flatMap(pathsOf);
     case 'array':
       return compiled.items.flatMap(pathsIn);
     default:

@@ -1,5 +1,6 @@
 import type { Tenant } from '#domain/tenant';
 import type { FileStore, OpenSource } from '#files/index';
+import type { Mail } from '#mail/index';
 import type { TableDeps } from '#records/index';
 import type { NodeEffect } from '#engine/nodes/node-type';
 
@@ -43,6 +44,8 @@ export interface NodeServices {
   readonly files: Pick<FileStore, 'write' | 'read' | 'named' | 'delete' | 'isOurLink'>;
   /** Opens a stored file (id or link) or an address on the internet for reading; the egress guard applies. */
   readonly openSource: OpenSource;
+  /** Sends mail by the node's own server, the environment's, or the installation's. */
+  readonly mail: Pick<Mail, 'send'>;
 }
 
 export interface HttpNodeRequest {

@@ -2,6 +2,7 @@ import { FormData } from 'undici';
 import { actionEffect, executeAction, type ConnectionDeps } from '#connections/index';
 import type { HttpNodeRequest, NodeServices } from '#engine/node-services';
 import { createOpenSource, type FileStore } from '#files/index';
+import type { Mail } from '#mail/index';
 import type { Outbound } from '#outbound/index';
 import type { Sandbox } from '#sandbox/index';
 
@@ -14,6 +15,7 @@ export function productServices(
     readonly outbound: Outbound;
     readonly sandbox: Sandbox;
     readonly files: FileStore;
+    readonly mail: Mail;
   },
 ): NodeServices {
   return {
@@ -27,6 +29,7 @@ export function productServices(
     runJsonata: (run) => deps.sandbox.runJsonata(run),
     files: deps.files,
     openSource: createOpenSource(deps),
+    mail: deps.mail,
   };
 }
 

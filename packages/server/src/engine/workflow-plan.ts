@@ -1,4 +1,4 @@
-import { compileTemplate, type CompiledTemplate } from '#domain/template';
+import { compileSettings, compileTemplate, type CompiledTemplate } from '#domain/template';
 import { outputSettings, readOutputRules, type OutputRules } from '#domain/node-output';
 import type { WorkflowDocument } from '#domain/workflow-document';
 import { defaultPort } from '#engine/nodes/node-type';
@@ -60,7 +60,7 @@ export function planWorkflow(document: WorkflowDocument, registry: NodeRegistry)
       type: node.node_type,
       name: node.name,
       slug: slugOf(node.name),
-      settings: compileTemplate(templated),
+      settings: compileSettings(templated, type?.markup),
       literals,
       isSkippedOnError: (node['skip_on_error'] ?? node.data['skip_on_error']) === true,
       conditions: conditions === undefined || conditions === null ? undefined : compileTemplate(conditions),

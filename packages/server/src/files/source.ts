@@ -41,7 +41,7 @@ export function createOpenSource(deps: {
     const answer = await deps.outbound.open({ url: written, signal, timeoutMs: silenceMs });
     const name = nameOf(answer.headers['content-disposition'], answer.url);
     if (answer.status < 200 || answer.status > 299) {
-      answer.body.destroy();
+      answer.body.on('error', () => undefined).destroy(); // nobody reads what it says
       throw new AppError('file_source_failed', { host: new URL(answer.url).host, status: answer.status });
     }
     const declared = Number(answer.headers['content-length'] ?? Number.NaN);

@@ -4,6 +4,7 @@ import { adminAccountConnectionRoutes } from '#api/admin/account-connections';
 import { adminAppRoutes } from '#api/admin/apps';
 import { adminExecutionRoutes } from '#api/admin/executions';
 import { adminLinkedAccountRoutes } from '#api/admin/linked-accounts';
+import { adminMailSettingRoutes } from '#api/admin/mail-settings';
 import { adminOrganizationRoutes } from '#api/admin/organization';
 import { adminSessionRoutes } from '#api/admin/session';
 import { adminWorkflowRoutes } from '#api/admin/workflows';
@@ -22,4 +23,5 @@ export function adminRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth): void
   adminAccountConnectionRoutes(app, deps);
   adminAppRoutes(app, deps);
   adminExecutionRoutes(app, deps);
+  adminMailSettingRoutes(app, deps);
 }

@@ -8,6 +8,7 @@ import { http } from '#engine/nodes/http';
 import { log } from '#engine/nodes/log';
 import { response } from '#engine/nodes/response';
 import { rule } from '#engine/nodes/rule';
+import { sendEmail } from '#engine/nodes/send-email';
 import { start } from '#engine/nodes/start';
 import { table } from '#engine/nodes/table';
 import { transform } from '#engine/nodes/transform';
@@ -39,4 +40,5 @@ export const builtInNodes: NodeRegistry = nodeRegistry([
   table,
   dataRef,
   log,
+  sendEmail,
 ]);

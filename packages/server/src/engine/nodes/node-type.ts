@@ -164,6 +164,8 @@ export interface NodeType<Settings = unknown> {
   readonly settings: z.ZodType<Settings>;
   /** Settings that are taken as written, never templated: source code and queries. */
   readonly literal?: readonly string[];
+  /** Settings that are HTML: values are escaped, and `{{#each}}` and `{{#if}}` are understood. */
+  readonly markup?: readonly string[];
   /** A template that finds nothing leaves its field out, instead of empty text. */
   readonly omitsMissing?: boolean;
   /** What of the settings goes to the log, when some of it should not. */
