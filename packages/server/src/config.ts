@@ -165,6 +165,12 @@ const table = {
     '100',
     'How many executions one worker runs at the same time.',
   ),
+  INLAY_QUEUE_MAX_AGE_H: setting(
+    count(1, 8_760).default(168),
+    '168',
+    '24',
+    'How long an execution may wait for a worker, in hours. One that waits longer is ended as timed out and says why.',
+  ),
   INLAY_SANDBOX_PROCESSES: setting(
     count(1, 64).default(2),
     '2',
@@ -259,6 +265,7 @@ export interface Config {
   /** origins that may frame the portal */
   readonly frameAncestors: readonly string[];
   readonly workerConcurrency: number;
+  readonly queueMaxAgeHours: number;
   readonly sandboxProcesses: number;
   readonly codeTimeoutMs: number;
   /** the mail server for environments without one of their own */
@@ -338,6 +345,7 @@ function shape(values: Values, demo: boolean, appCredentials: Config['appCredent
     accountRateLimitPerMinute: values.INLAY_ACCOUNT_RATE_LIMIT,
     frameAncestors: values.INLAY_FRAME_ANCESTORS.map((origin) => new URL(origin).origin),
     workerConcurrency: values.INLAY_WORKER_CONCURRENCY,
+    queueMaxAgeHours: values.INLAY_QUEUE_MAX_AGE_H,
     sandboxProcesses: values.INLAY_SANDBOX_PROCESSES,
     codeTimeoutMs: values.INLAY_CODE_TIMEOUT_S * 1000,
     mail: mailOf(values),

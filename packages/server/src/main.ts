@@ -109,7 +109,11 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
   });
   const engine = await createEngine(
     { ...foundation, services: productServices(foundation) },
-    { databaseUrl: database.url, concurrency: config.workerConcurrency },
+    {
+      databaseUrl: database.url,
+      concurrency: config.workerConcurrency,
+      queueMaxAgeHours: config.queueMaxAgeHours,
+    },
   );
   const deps = { ...foundation, engine, nodeTypes: engine.registry };
   const api = hasApi ? await buildApi(deps) : undefined;

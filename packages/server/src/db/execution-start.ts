@@ -28,7 +28,16 @@ export interface NewExecution {
   /** What the caller sent beside the payload, when it is kept: `{headers}`. */
   readonly headers: StoredValue | undefined;
   readonly nodeCount: number;
+  /** The limit of its workflow, under the name of those who share it. */
+  readonly concurrency: ExecutionConcurrency | undefined;
   readonly createdAt: Date;
+}
+
+interface ExecutionConcurrency {
+  readonly key: string;
+  readonly limit: number;
+  readonly overflow: 'queue' | 'drop' | 'replace';
+  readonly holdsWhileWaiting: boolean;
 }
 
 // A run that is created owned needs its owner alive, as everything a worker writes does. The queued ones do not.
@@ -37,20 +46,24 @@ const insert = `with fence as materialized (
   ), given as (
     select * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::json[], $8::text[], $9::text[],
       $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::boolean[], $16::int[], $17::text[],
-      $18::text[], $19::text[], $20::json[], $21::bytea[], $22::json[], $23::bytea[], $24::int[], $25::timestamptz[])
+      $18::text[], $19::text[], $20::json[], $21::bytea[], $22::json[], $23::bytea[], $24::int[], $25::timestamptz[],
+      $26::text[], $27::int[], $28::text[], $29::boolean[], $30::int[])
       as u(id, org_id, environment, workflow_id, workflow_version, document, linked_account_id, account_id, config_id,
         app_slug, source, trigger_event, mode, is_owned, timeout_s, instance_tag, rerun_of, start_node_id, output,
-        output_blob, input, input_blob, node_count, created_at)
+        output_blob, input, input_blob, node_count, created_at, concurrency_key, concurrency_limit, concurrency_overflow,
+        holds_while_waiting, payload_bytes)
     where not is_owned or exists (select from fence)
   ), started as (
     insert into execution (id, org_id, environment, workflow_id, workflow_version, document, linked_account_id,
       account_id, config_id, app_slug, source, trigger_event, mode, state, owner, timeout_s, deadline_at, instance_tag,
-      rerun_of, node_count, created_at, started_at)
+      rerun_of, node_count, created_at, started_at, concurrency_key, concurrency_limit, concurrency_overflow,
+      holds_while_waiting, payload_bytes)
     select id, org_id, environment, workflow_id, workflow_version, document, linked_account_id, account_id, config_id,
       app_slug, source, trigger_event, mode, case when is_owned then 'running' else 'queued' end,
       case when is_owned then $1 end, timeout_s,
       case when is_owned then created_at + timeout_s * interval '1 second' end, instance_tag, rerun_of, node_count,
-      created_at, case when is_owned then created_at end
+      created_at, case when is_owned then created_at end, concurrency_key, concurrency_limit, concurrency_overflow,
+      holds_while_waiting, payload_bytes
     from given
   ), written as (
     insert into journal (execution_id, seq, org_id, environment, node_id, kind, status, port, duration_ms, input,
@@ -100,7 +113,18 @@ export async function insertExecutions(
       executions.map((e) => hashOf(e.headers)),
       executions.map((e) => e.nodeCount),
       executions.map((e) => e.createdAt),
+      executions.map((e) => e.concurrency?.key),
+      executions.map((e) => e.concurrency?.limit),
+      executions.map((e) => e.concurrency?.overflow),
+      executions.map((e) => e.concurrency?.holdsWhileWaiting ?? false),
+      executions.map((e) => bytesOf(e.payload) + bytesOf(e.headers)),
     ],
   });
   return rows[0]!.written === executions.length;
+}
+
+/** Near enough: characters, which are bytes in most JSON. */
+function bytesOf(value: StoredValue | undefined): number {
+  if (value === undefined) return 0;
+  return 'json' in value ? value.json.length : value.content.length;
 }

@@ -471,6 +471,17 @@ table data_table
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
+table environment_limit
+  org_id text not null
+  environment text not null
+  running_limit integer
+  environment_limit_pkey: PRIMARY KEY (org_id, environment)
+  environment_limit_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
+  environment_limit_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
+  environment_limit_running_limit_check: CHECK ((running_limit > 0))
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
 table execution
   id text not null
   org_id text not null
@@ -508,17 +519,25 @@ table execution
   parent_batch text
   root_execution_id text
   depth smallint not null default 0
+  concurrency_key text
+  concurrency_limit integer
+  concurrency_overflow text
+  holds_while_waiting boolean not null default false
+  payload_bytes integer not null default 0
   partition by RANGE (id)
   execution_pkey: PRIMARY KEY (id)
   execution_check: CHECK (((state = 'running'::text) = (owner IS NOT NULL)))
+  execution_check1: CHECK (((concurrency_key IS NULL) = (concurrency_limit IS NULL)))
+  execution_concurrency_overflow_check: CHECK ((concurrency_overflow = ANY (ARRAY['queue'::text, 'drop'::text, 'replace'::text])))
   execution_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
   execution_mode_check: CHECK ((mode = ANY (ARRAY['sync'::text, 'async'::text])))
   execution_source_check: CHECK ((source = ANY (ARRAY['event'::text, 'app_event'::text, 'polling'::text, 'webhook'::text, 'schedule'::text, 'api_call'::text, 'sub_flow'::text])))
   execution_state_check: CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'waiting'::text, 'completed'::text, 'errored'::text, 'stopped'::text, 'timed_out'::text, 'terminated'::text])))
   INDEX execution_account ON ONLY public.execution USING btree (org_id, environment, linked_account_id, id DESC)
+  INDEX execution_concurrency ON ONLY public.execution USING btree (concurrency_key) WHERE ((concurrency_key IS NOT NULL) AND (finished_at IS NULL))
   INDEX execution_environment ON ONLY public.execution USING btree (org_id, environment, id DESC)
+  INDEX execution_live ON ONLY public.execution USING btree (org_id, environment, linked_account_id, state) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]))
   INDEX execution_owner ON ONLY public.execution USING btree (owner) WHERE (owner IS NOT NULL)
-  INDEX execution_queued ON ONLY public.execution USING btree (org_id, environment, linked_account_id) WHERE (state = 'queued'::text)
   INDEX execution_root ON ONLY public.execution USING btree (root_execution_id) WHERE ((root_execution_id IS NOT NULL) AND (finished_at IS NULL))
   INDEX execution_waiting ON ONLY public.execution USING btree (org_id, environment, id) WHERE (state = 'waiting'::text)
   row level security, for the owner too
@@ -602,10 +621,12 @@ table linked_account
   is_seed boolean not null default false
   created_at timestamp with time zone not null default now()
   updated_at timestamp with time zone not null default now()
+  running_limit integer
   linked_account_org_id_environment_account_id_key: UNIQUE (org_id, environment, account_id)
   linked_account_pkey: PRIMARY KEY (id)
   linked_account_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
   linked_account_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
+  linked_account_running_limit_check: CHECK ((running_limit > 0))
   INDEX linked_account_org_id_environment_created_at_idx ON public.linked_account USING btree (org_id, environment, created_at DESC)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
@@ -703,6 +724,31 @@ table organization_member
   organization_member_organization_id_fkey: FOREIGN KEY (organization_id) REFERENCES organization(id) ON DELETE CASCADE
   organization_member_user_id_fkey: FOREIGN KEY (user_id) REFERENCES console_user(id) ON DELETE CASCADE
   INDEX organization_member_organization_id_idx ON public.organization_member USING btree (organization_id)
+
+table queue
+  line text not null
+  execution_id text not null
+  org_id text not null
+  environment text not null
+  linked_account_id text not null
+  concurrency_key text
+  concurrency_limit integer
+  concurrency_overflow text
+  bytes integer not null
+  queued_at timestamp with time zone not null default clock_timestamp()
+  queue_pkey: PRIMARY KEY (line, execution_id)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table queue_delayed
+  execution_id text not null
+  org_id text not null
+  environment text not null
+  due_at timestamp with time zone not null
+  queue_delayed_pkey: PRIMARY KEY (execution_id)
+  INDEX queue_delayed_due_at_idx ON public.queue_delayed USING btree (due_at)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
 table schema_migration
   number integer not null

@@ -71,6 +71,7 @@ export interface LinkedAccountTable extends TenantColumns {
   scope: string | null;
   org_credentials_sealed: Buffer | null;
   is_seed: Generated<boolean>;
+  running_limit: number | null;
   created_at: DefaultedTimestamp;
   updated_at: DefaultedTimestamp;
 }
@@ -268,6 +269,11 @@ export interface ExecutionTable extends TenantColumns {
   parent_batch: string | null;
   root_execution_id: string | null;
   depth: Generated<number>;
+  concurrency_key: string | null;
+  concurrency_limit: number | null;
+  concurrency_overflow: 'queue' | 'drop' | 'replace' | null;
+  holds_while_waiting: Generated<boolean>;
+  payload_bytes: Generated<number>;
 }
 
 export type JournalStatus =
@@ -391,6 +397,10 @@ export interface VariableValueTable extends TenantColumns {
   updated_at: DefaultedTimestamp;
 }
 
+export interface EnvironmentLimitTable extends TenantColumns {
+  running_limit: number | null;
+}
+
 export interface ConsoleUserTable {
   id: string;
   name: string;
@@ -507,6 +517,7 @@ export interface Database {
   child_execution: ChildExecutionTable;
   inbox: InboxTable;
   inbox_key: InboxKeyTable;
+  environment_limit: EnvironmentLimitTable;
   data_table: DataTableTable;
   data_record: DataRecordTable;
   data_ref: DataRefTable;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { concurrencySchema } from '#domain/concurrency';
 import { AppError } from '#domain/errors';
 import type { FieldProblem } from '#domain/errors';
 import { isForbiddenName, isRecord } from '#domain/exact-json';
@@ -138,7 +139,10 @@ const edgeSchema = z
 const documentSchema = z.object({
   nodes: z.array(nodeSchema).max(limits.nodes),
   edges: z.array(edgeSchema).max(limits.edges).default([]),
-  settings: record.nullish().transform((settings) => settings ?? {}),
+  settings: z
+    .looseObject({ concurrency: concurrencySchema.nullish() })
+    .nullish()
+    .transform((settings): Record<string, unknown> => settings ?? {}),
   json_schema: record.nullish().transform((schema) => schema ?? undefined),
   manual_execution_payload: z.unknown().optional(),
   retired_nodes: z.record(z.string(), z.string()).default({}),

@@ -36,6 +36,7 @@ import { historyOf, triggerHeaders } from '#engine/run-history';
 import { startWriter, writeExecutions } from '#engine/start-executions';
 import { storedValue } from '#engine/stored-value';
 import type { StartInput } from '#engine/start-input';
+import { wakeUpSender } from '#engine/wake-up';
 import { startWorkLoop, type WorkLoop } from '#engine/work-loop';
 import { startWorker, type Worker, type WorkerDeps } from '#engine/worker';
 import type { Plan } from '#engine/workflow-plan';
@@ -58,6 +59,8 @@ export interface EngineOptions {
   /** Queued executions that one linked account may have; beyond it starting answers `queue_full`. */
   readonly queueLimit?: number;
   readonly retentionDays?: number;
+  /** An execution that waits longer for a worker is ended; a week unless given. */
+  readonly queueMaxAgeHours?: number;
   readonly registry?: NodeRegistry;
   /** Only the crash tests pass one. */
   readonly crash?: CrashHook;
@@ -104,7 +107,7 @@ export interface Engine {
     client: PoolClient,
     starts: readonly { readonly tenant: Tenant; readonly input: StartInput }[],
   ): Promise<readonly string[]>;
-  /** Tells the workers of this process that there may be something to claim. */
+  /** Tells the workers, of this process and of others, that there may be something to claim. */
   wake(): void;
   /** Runs an execution here and now and waits for its end, at most `timeoutMs`. */
   runSync(tenant: Tenant, input: StartInput & { readonly timeoutMs: number }): Promise<SyncAnswer>;
@@ -145,7 +148,10 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
   const registry = options.registry ?? builtInNodes;
   const plans = createPlanCache(pool, registry);
   const places = queuePlaces({ pool, clock, limit: options.queueLimit ?? 100_000 });
-  const queue = await openQueue(pool, (error) => log.error({ err: error }, 'The queue reported an error.'));
+  const queue = openQueue();
+  const others = wakeUpSender(pool, (error) =>
+    log.debug({ err: error }, 'Other workers could not be woken.'),
+  );
   let loop: WorkLoop | undefined;
   const workerDeps: WorkerDeps = {
     ...deps,
@@ -154,8 +160,8 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     queue,
     databaseUrl: options.databaseUrl,
     crash: options.crash,
-    onRunEnded: () => loop?.wake(),
     onRunLeft: () => loop?.lookAtWaits(),
+    onRunEnded: () => loop?.runEnded(),
   };
   const closing = new AbortController();
   let worker = await startWorker(workerDeps, liveAgain);
@@ -186,12 +192,18 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
       : plans.get(tenant, input.workflowId, input.version, client);
   }
 
+  /** There is new work: for this process, and for the others when this one is full or runs nothing. */
+  function wake(): void {
+    loop?.wake();
+    if (loop?.hasRoom() !== true) others.send();
+  }
+
   async function startExecution(tenant: Tenant, input: StartInput): Promise<{ executionId: string }> {
     const plan = await planOf(tenant, input);
     await places.reserve(tenant, input.linkedAccount.id, 1);
     const row = newExecution(tenant, input, plan, { mode: 'async', owner: null, now: clock.now() });
     await starts.commit(row);
-    loop?.wake();
+    wake();
     return { executionId: row.id };
   }
 
@@ -294,7 +306,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
           : { tenant, scope: `event:${input.event}:${input.linkedAccount.id}`, key: input.dedupKey },
       executions,
     });
-    if (executionIds.length > 0) loop?.wake();
+    if (executionIds.length > 0) wake();
     return { accepted: true, executions: executionIds.length, executionIds, isDuplicate };
   }
 
@@ -356,7 +368,8 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
       await retireWorker(client, worker.id);
       await queueRunsOfDeadWorkers(client, { queue, clock }, 100_000);
     });
-    await queue.close();
+    others.send();
+    await others.close();
   }
 
   return {
@@ -367,12 +380,13 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
         worker: () => worker,
         concurrency: options.concurrency,
         retentionDays: options.retentionDays ?? 30,
+        queueMaxAgeHours: options.queueMaxAgeHours ?? 24 * 7,
       });
     },
     drain,
     startExecution,
     startInTransaction,
-    wake: () => loop?.wake(),
+    wake,
     runSync,
     acceptEvent,
     resume,

@@ -35,8 +35,16 @@ export function newExecution(
     payload: storedValue(input.payload),
     headers: input.headers === undefined ? undefined : storedValue({ headers: input.headers }),
     nodeCount: plan.nodes.length,
+    concurrency: concurrencyOf(input, plan),
     createdAt: begin.now,
   };
+}
+
+function concurrencyOf(input: StartInput, { concurrency }: Plan): NewExecution['concurrency'] {
+  if (concurrency === undefined) return undefined;
+  const { limit, overflow, per, hold_while_waiting: holdsWhileWaiting } = concurrency;
+  const key = per === 'account' ? `${input.workflowId}:${input.linkedAccount.id}` : input.workflowId;
+  return { key, limit, overflow, holdsWhileWaiting };
 }
 
 /** What the worker that created an execution needs to run it, without reading it back. */

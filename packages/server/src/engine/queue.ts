@@ -1,79 +1,112 @@
-import type { Pool, PoolClient } from 'pg';
-import { PgBoss } from 'pg-boss';
+import type { PoolClient } from 'pg';
+import { dropQueued, expireQueued, replaceRunning } from '#db/queue-overflow';
+import {
+  countRunning,
+  insertDelayed,
+  insertQueued,
+  queueDue,
+  readLines,
+  takeQueued,
+  type QueueLine,
+} from '#db/queue';
+import { claimRooms, type ClaimRoom } from '#engine/claim-room';
 
 /**
- * The queue of executions that wait for a worker: pg-boss behind the few functions that the engine needs.
+ * The queue of executions that wait for a worker. Linked accounts take turns, and each is served in the order in
+ * which its executions began.
  *
- * A job is only the token of a waiting execution. It is taken, the execution gets its owner, and the job is deleted
- * in one transaction; from then on the lease on the execution says who runs it. So no job is ever left half done,
- * pg-boss needs no supervision, and nothing but queued work is in its tables.
+ * A row is only the token of a waiting execution. It is taken and the execution gets its owner in one transaction;
+ * from then on the lease on the execution says who runs it. So nothing is ever left half done, and nothing but
+ * waiting work is in the table.
  */
 export interface Queue {
-  /** Adds jobs in the caller's transaction. */
+  /** Adds executions in the caller's transaction, after the statement that made them wait. */
   enqueue(client: PoolClient, jobs: readonly QueuedJob[]): Promise<void>;
-  /** Adds a job that nobody gets before `due`. */
+  /** Adds one that nobody gets before `due`. */
   delay(client: PoolClient, job: QueuedJob, due: Date): Promise<void>;
-  /** Takes up to `limit` jobs that no other transaction holds, oldest first. */
-  claim(client: PoolClient, limit: number): Promise<ClaimedJob[]>;
-  /** Removes claimed jobs; in the transaction that claimed them. */
-  complete(client: PoolClient, jobs: readonly ClaimedJob[]): Promise<void>;
-  close(): Promise<void>;
+  /** Makes those available whose time has come. Returns how many. */
+  wakeDue(client: PoolClient): Promise<number>;
+  /** Takes executions that no other transaction holds, as far as there is room and no limit is reached. */
+  claim(client: PoolClient, room: ClaimRoom): Promise<Claim>;
+  /** Ends executions that have waited longer than `hours`. Returns how many. */
+  reap(client: PoolClient, hours: number): Promise<number>;
 }
 
 export interface QueuedJob {
   readonly executionId: string;
-  /** The linked account: the unit of fairness. */
-  readonly group: string;
 }
 
 export interface ClaimedJob {
-  readonly jobId: string;
   readonly executionId: string;
+  /** Bytes of JSON that triggered it. */
+  readonly bytes: number;
 }
 
-const queueName = 'executions';
+export interface Claim {
+  readonly jobs: readonly ClaimedJob[];
+  /** Somebody waits who may not run yet: for a limit, or because another worker was just looking at it. */
+  readonly isHeldBack: boolean;
+}
 
-/** Opens the queue and makes its tables when they are missing. */
-export async function openQueue(pool: Pool, onError: (error: Error) => void): Promise<Queue> {
-  const boss = new PgBoss({
-    db: { executeSql: (text, values) => pool.query(text, values as unknown[]) },
-    schema: 'inlay_queue',
-    supervise: false,
-    schedule: false,
-  });
-  boss.on('error', onError);
-  await boss.start();
-  await boss.createQueue(queueName, { retryLimit: 0 });
-  // pg-boss reads a queue's settings at its first use and keeps them. It would read them on a second connection
-  // while the caller's transaction holds one, which never comes once all of the pool do so.
-  await boss.findJobs(queueName, { id: '00000000-0000-0000-0000-000000000000' });
+const dueAtOnce = 1_000;
 
-  const on = (client: PoolClient) => ({
-    db: { executeSql: (text: string, values?: unknown[]) => client.query(text, values) },
-  });
-  const jobOf = ({ executionId, group }: QueuedJob) => ({ data: { executionId }, group: { id: group } });
+/** Opens the queue for one process. It remembers whose turn it was last and nothing else. */
+export function openQueue(): Queue {
+  let lastLine = '';
+
+  async function claim(client: PoolClient, room: ClaimRoom): Promise<Claim> {
+    // Twice as many as there is room for: some may be full.
+    const found = await readLines(client, lastLine, Math.max(50, 2 * room.limit));
+    if (found.length === 0) return { jobs: [], isHeldBack: false };
+    const limited = found.filter((line) => line.is_ours && isLimited(line));
+    const running =
+      limited.length === 0
+        ? { accounts: new Map<string, number>(), keys: new Map<string, number>() }
+        : await countRunning(
+            client,
+            unique(limited.map((line) => line.linked_account_id)),
+            unique(limited.flatMap((line) => line.concurrency_key ?? [])),
+          );
+    const rooms = claimRooms(found, running, room);
+    const open = rooms.filter((line) => line.room > 0);
+    const taken = open.length === 0 ? [] : await takeQueued(client, open, room.limit, room.bytes);
+    for (const line of found) {
+      if (line.is_ours && rooms.some((r) => r.line === line.line && r.isFull)) await overflow(client, line);
+    }
+    const lastTurn = taken.reduce((last, job) => Math.max(last, job.turn), 0);
+    // Nobody could take anything of all that was looked at: the next look begins behind it.
+    lastLine = (lastTurn === 0 ? found.at(-1) : open[lastTurn - 1])!.line;
+    return {
+      jobs: taken.map(({ execution_id, bytes }) => ({ executionId: execution_id, bytes })),
+      isHeldBack: open.length < found.length || taken.length === 0,
+    };
+  }
 
   return {
-    async enqueue(client, jobs) {
-      if (jobs.length > 0) await boss.insert(queueName, jobs.map(jobOf), on(client));
-    },
-    async delay(client, job, due) {
-      await boss.insert(queueName, [{ ...jobOf(job), startAfter: due }], on(client));
-    },
-    async claim(client, limit) {
-      const jobs = await boss.fetch<{ executionId: string }>(queueName, { batchSize: limit, ...on(client) });
-      return jobs.map(({ id, data }) => ({ jobId: id, executionId: data.executionId }));
-    },
-    async complete(client, jobs) {
-      if (jobs.length === 0) return;
-      await boss.deleteJob(
-        queueName,
-        jobs.map(({ jobId }) => jobId),
-        on(client),
-      );
-    },
-    async close() {
-      await boss.stop({ graceful: false, close: false });
-    },
+    enqueue: (client, jobs) =>
+      insertQueued(
+        client,
+        jobs.map((job) => job.executionId),
+      ),
+    delay: (client, job, due) => insertDelayed(client, job.executionId, due),
+    wakeDue: (client) => queueDue(client, dueAtOnce),
+    claim,
+    reap: (client, hours) => expireQueued(client, hours),
   };
+}
+
+function isLimited(line: QueueLine): boolean {
+  return line.running_limit !== null || line.concurrency_key !== null;
+}
+
+/** The limit of a workflow is reached, and its policy is not to wait. */
+async function overflow(client: PoolClient, line: QueueLine): Promise<void> {
+  const { concurrency_key: key, concurrency_limit: limit } = line;
+  if (key === null || limit === null) return;
+  if (line.concurrency_overflow === 'drop') await dropQueued(client, line.line, limit);
+  if (line.concurrency_overflow === 'replace') await replaceRunning(client, line.line, key, limit);
+}
+
+function unique(values: readonly string[]): string[] {
+  return [...new Set(values)];
 }

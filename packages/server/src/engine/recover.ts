@@ -44,7 +44,7 @@ export async function queueRunsOfDeadWorkers(
 ): Promise<readonly FreedRun[]> {
   const runs = await freeRunsOfDeadWorkers(client, limit, mostLosses);
   const jobs = runs.filter((run) => run.is_queued);
-  const jobOf = (run: FreedRun) => ({ executionId: run.id, group: run.linked_account_id });
+  const jobOf = (run: FreedRun) => ({ executionId: run.id });
   await queue.enqueue(client, jobs.filter((run) => run.lost_count < 2).map(jobOf));
   for (const run of jobs.filter(({ lost_count }) => lost_count >= 2)) {
     const spreadMs = Math.random() * 1_000 * 2 ** run.lost_count;

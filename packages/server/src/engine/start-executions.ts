@@ -5,7 +5,7 @@ import { clientTransaction } from '#db/client-transaction';
 import type { CrashHook } from '#engine/crash-points';
 import { groupCommit, type GroupCommit } from '#db/group-commit';
 import { LeaseLostError } from '#engine/journal';
-import type { Queue } from '#engine/queue';
+import type { Queue, QueuedJob } from '#engine/queue';
 
 const largestBatch = 500;
 
@@ -58,9 +58,6 @@ export async function writeExecutions(
 }
 
 /** The token in the queue of a waiting execution. */
-export function jobOf(execution: { readonly id: string; readonly linkedAccountId: string }): {
-  executionId: string;
-  group: string;
-} {
-  return { executionId: execution.id, group: execution.linkedAccountId };
+export function jobOf(execution: { readonly id: string }): QueuedJob {
+  return { executionId: execution.id };
 }

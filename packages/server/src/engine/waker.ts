@@ -32,7 +32,7 @@ export async function wakeWaiting(deps: {
       const woken = await queueWoken(client, now, atOnce);
       await deps.queue.enqueue(
         client,
-        woken.map((row) => ({ executionId: row.id, group: row.linked_account_id })),
+        woken.map((row) => ({ executionId: row.id })),
       );
       if (woken.length > 0) deps.crash?.('wake.before-commit');
       return woken.length;

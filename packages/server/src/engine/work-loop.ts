@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import { clientTransaction } from '#db/client-transaction';
 import { deleteTablesOfEndedExecutions } from '#db/data-table';
 import { deleteOldInboxKeys, keepPartitions } from '#db/execution-control';
 import { deleteOldWorkers } from '#db/worker';
@@ -9,21 +10,32 @@ import { LeaseLostError } from '#engine/journal';
 import type { Queue } from '#engine/queue';
 import { recoverLostRuns } from '#engine/recover';
 import { wakeWaiting } from '#engine/waker';
+import { listenForWakeUps } from '#engine/wake-up';
 import type { Worker } from '#engine/worker';
 
 export interface WorkLoop {
-  /** There may be work: look now instead of at the next poll. */
+  /** There is new work: look now instead of at the next poll. */
   wake(): void;
   /** Something may have been woken: look now instead of at the next poll. */
   lookAtWaits(): void;
+  /** A run has ended: there may be room for the next. */
+  runEnded(): void;
+  /** Whether a new execution would find a place here soon, so that no other process need be told. */
+  hasRoom(): boolean;
   /** Claims nothing more; resolves when the claim on its way has ended. */
   close(): Promise<void>;
 }
 
-const pollEveryMs = 200;
+/** Wake-ups come by NOTIFY; this finds what one did not reach, and what was held back by a limit elsewhere. */
+const pollEveryMs = { listening: 2_000, deaf: 200, heldBack: 100 };
 const largestClaim = 200;
+/** After a look that gave little: news arrives many times a second, and one look serves all of it. */
+const pauseAfterLittleMs = 5;
+const little = 8;
+const dueEveryMs = 200;
 const recoverEveryMs = 1_000;
 const wakeEveryMs = 200;
+const reapEveryMs = 60_000;
 const maintainEveryMs = 3_600_000;
 
 /** Claims queued executions as long as there is room, takes over from dead workers, keeps house once an hour. */
@@ -37,21 +49,52 @@ export function startWorkLoop(deps: {
   readonly worker: () => Worker;
   readonly concurrency: number;
   readonly retentionDays: number;
+  readonly queueMaxAgeHours: number;
+  /** For the connection that listens. */
+  readonly databaseUrl: string;
 }): WorkLoop {
-  const { log } = deps;
+  const { log, concurrency } = deps;
   const closing = new AbortController();
   let wakeClaim: (() => void) | undefined;
-  let isWoken = false;
   let wakeWaker: (() => void) | undefined;
   let isWakerWoken = false;
+  /** Something was queued since the last look. */
+  let hasNews = true;
+  /** At the last look somebody was left waiting, or may have been. */
+  let isBacklog = false;
+  const listener = listenForWakeUps(deps.databaseUrl, wake);
+
+  function freeSlots(): number {
+    return concurrency - deps.worker().runs.size;
+  }
+
+  /** A few at a time would cost a transaction each: the backlog waits until a good part is free, news does not. */
+  function isWorthIt(): boolean {
+    const free = freeSlots();
+    const isRoomForMany = free >= Math.min(largestClaim, Math.ceil((3 * concurrency) / 8));
+    return free > 0 && (hasNews || (isBacklog && isRoomForMany));
+  }
 
   async function claim(): Promise<void> {
-    const room = Math.min(deps.concurrency - deps.worker().runs.size, largestClaim);
-    // A few at a time would cost a transaction each: wait until a good part is free.
-    const isWorthIt = room >= Math.min(largestClaim, Math.ceil(deps.concurrency / 4));
-    isWoken = false;
-    if (isWorthIt && (await deps.worker().claim(room)) > 0) return;
-    if (!isWoken) await sleep(pollEveryMs, (wake) => (wakeClaim = wake));
+    let pauseMs = listener.isListening() ? pollEveryMs.listening : pollEveryMs.deaf;
+    if (isWorthIt()) {
+      hasNews = false;
+      const free = freeSlots();
+      const { claimed, isHeldBack } = await deps.worker().claim(Math.min(free, largestClaim), free);
+      isBacklog = claimed > 0 || isHeldBack;
+      if (claimed < little) await sleep(pauseAfterLittleMs);
+      if (claimed > 0) return;
+      if (isHeldBack) pauseMs = pollEveryMs.heldBack;
+    }
+    if (hasNews && freeSlots() > 0) return;
+    await sleep(pauseMs, (wake) => (wakeClaim = wake));
+    // The poll itself is news: it is there for what nobody told us.
+    hasNews = true;
+  }
+
+  async function wakeDue(): Promise<void> {
+    if ((await clientTransaction(deps.pool, (client) => deps.queue.wakeDue(client))) > 0) wake();
+    else await sleep(dueEveryMs);
   }
 
   async function recover(): Promise<void> {
@@ -63,6 +106,14 @@ export function startWorkLoop(deps: {
     isWakerWoken = false;
     if (await wakeWaiting(deps)) wake();
     if (!isWakerWoken) await sleep(wakeEveryMs, (wake) => (wakeWaker = wake));
+  }
+
+  async function reap(): Promise<void> {
+    const ended = await clientTransaction(deps.pool, (client) =>
+      deps.queue.reap(client, deps.queueMaxAgeHours),
+    );
+    if (ended > 0) log.warn({ executions: ended }, 'Executions waited too long for a worker and were ended.');
+    else await sleep(reapEveryMs);
   }
 
   async function maintain(): Promise<void> {
@@ -103,14 +154,16 @@ export function startWorkLoop(deps: {
   }
 
   function wake(): void {
-    isWoken = true;
+    hasNews = true;
     wakeClaim?.();
   }
 
   const loops = [
     repeat('Claiming executions', claim),
+    repeat('Waking delayed executions', wakeDue),
     repeat('Taking over from lost workers', recover),
     repeat('Waking suspended executions', wakeSuspended),
+    repeat('Ending executions that waited too long', reap),
     repeat('Maintenance', maintain),
   ];
   return {
@@ -119,8 +172,13 @@ export function startWorkLoop(deps: {
       isWakerWoken = true;
       wakeWaker?.();
     },
+    runEnded() {
+      if (isWorthIt()) wakeClaim?.();
+    },
+    hasRoom: () => freeSlots() > concurrency / 4,
     async close() {
       closing.abort();
+      await listener.close();
       await Promise.all(loops);
     },
   };

@@ -32,12 +32,23 @@ export interface WorkerDeps extends Omit<RunDeps, 'suspension'> {
   readonly onRunLeft: () => void;
 }
 
+/**
+ * Bytes of payload that claimed executions bring into memory. As objects they take several times that, and a run
+ * keeps its payload to the end.
+ */
+const mostPayloadBytes = 32 * 1024 * 1024;
+
 /** One life of a worker: a lease, its journal and the runs it owns. It ends when the lease is lost. */
 export interface Worker {
   readonly id: string;
   readonly runs: ReadonlyMap<string, Run>;
-  /** Takes queued executions and runs them. Returns how many. */
-  claim(limit: number): Promise<number>;
+  /**
+   * Takes queued executions and runs them.
+   *
+   * @param limit - how many at most
+   * @param free - slots in which nobody runs
+   */
+  claim(limit: number, free: number): Promise<{ readonly claimed: number; readonly isHeldBack: boolean }>;
   /** Runs an execution that was created owned by this worker. */
   adopt(input: RunInput): Promise<Run>;
   /** Once a second: stops, deadlines, and runs that the database gives us but memory has not. */
@@ -66,6 +77,8 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
   /** Claimed, and being read. */
   const loading = new Set<string>();
   const openRow = rowOpener(deps.vault);
+  /** Of the claimed ones in memory. */
+  const payloadBytes = new Map<string, number>();
   let strays: readonly string[] = [];
 
   function lose(): void {
@@ -80,30 +93,43 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
     await lease.close();
   }
 
-  async function claim(limit: number): Promise<number> {
-    const claimed = await clientTransaction(deps.pool, async (client) => {
-      const jobs = await deps.queue.claim(client, limit);
-      if (jobs.length === 0) return [];
+  async function claim(limit: number, free: number): Promise<{ claimed: number; isHeldBack: boolean }> {
+    // One is taken however large it is, when nothing else is in memory.
+    const bytes = mostPayloadBytes - sum(payloadBytes.values());
+    if (bytes <= 0) return { claimed: 0, isHeldBack: true };
+    const { claimed, isHeldBack } = await clientTransaction(deps.pool, async (client) => {
+      const found = await deps.queue.claim(client, { limit, bytes, free, held: runsByAccount() });
+      const { jobs } = found;
+      if (jobs.length === 0) return { claimed: [], isHeldBack: found.isHeldBack };
       if (!(await lockLiveWorker(client, id))) throw new LeaseLostError();
       const executions = await claimExecutions(
         client,
         id,
         jobs.map((job) => job.executionId),
       );
-      await deps.queue.complete(client, jobs);
       for (const execution of executions) loading.add(execution.id);
       deps.crash?.('claim.before-commit');
-      return executions;
+      for (const { executionId, bytes } of jobs) payloadBytes.set(executionId, bytes);
+      return { claimed: executions, isHeldBack: found.isHeldBack };
     });
-    if (claimed.length === 0) return 0;
+    if (claimed.length === 0) return { claimed: 0, isHeldBack };
     deps.crash?.('claim.after-commit');
     try {
       await load(claimed);
     } finally {
       // What could not be read is a stray now, and the tick gives it back.
-      for (const execution of claimed) loading.delete(execution.id);
+      for (const { id } of claimed) {
+        loading.delete(id);
+        if (!runs.has(id)) payloadBytes.delete(id);
+      }
     }
-    return claimed.length;
+    return { claimed: claimed.length, isHeldBack };
+  }
+
+  function runsByAccount(): Map<string, number> {
+    const held = new Map<string, number>();
+    for (const { group } of runs.values()) held.set(group, (held.get(group) ?? 0) + 1);
+    return held;
   }
 
   async function load(claimed: readonly ClaimedExecution[]): Promise<void> {
@@ -193,6 +219,7 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
   async function forgetWhenFinished(run: Run): Promise<void> {
     await run.finished;
     runs.delete(run.executionId);
+    payloadBytes.delete(run.executionId);
     deps.onRunEnded();
   }
 
@@ -216,7 +243,7 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
       const released = await releaseExecutions(client, id, lost);
       await deps.queue.enqueue(
         client,
-        released.map((row) => ({ executionId: row.id, group: row.linked_account_id })),
+        released.map((row) => ({ executionId: row.id })),
       );
     });
   }
@@ -233,4 +260,10 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
       await journal.idle();
     },
   };
+}
+
+function sum(numbers: Iterable<number>): number {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
 }

@@ -1,3 +1,4 @@
+import { readConcurrency, type Concurrency } from '#domain/concurrency';
 import { compileSettings, compileTemplate, type CompiledTemplate } from '#domain/template';
 import { outputSettings, readOutputRules, type OutputRules } from '#domain/node-output';
 import type { WorkflowDocument } from '#domain/workflow-document';
@@ -38,6 +39,8 @@ export interface Plan {
   readonly start: number;
   readonly timeoutS: number;
   readonly reads: PlanReads;
+  /** How often it may run at the same time. */
+  readonly concurrency: Concurrency | undefined;
 }
 
 const defaultTimeoutS = 2 * 3600;
@@ -84,6 +87,7 @@ export function planWorkflow(document: WorkflowDocument, registry: NodeRegistry)
       ),
       new Set(nodes.map(({ slug }) => slug)),
     ),
+    concurrency: readConcurrency(document.settings),
   };
 }
 
