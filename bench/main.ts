@@ -6,6 +6,7 @@ import { actionOverhead } from './action-overhead.ts';
 import { eventIngest } from './event-ingest.ts';
 import { asyncExecutions, syncExecution } from './executions.ts';
 import { figureLine, type Figure } from './figure.ts';
+import { growth } from './growth.ts';
 import { idleMemory, start } from './start.ts';
 
 /** `npm run -s bench -- [NAME …] [--json] [--save]`: without a name all of them, one after the other. */
@@ -16,6 +17,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   'event-ingest': eventIngest,
   'sync-execution': syncExecution,
   'async-executions': asyncExecutions,
+  growth,
 };
 
 const { values, positionals } = parseArgs({

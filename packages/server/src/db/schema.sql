@@ -536,10 +536,12 @@ table execution
   INDEX execution_account ON ONLY public.execution USING btree (org_id, environment, linked_account_id, id DESC)
   INDEX execution_concurrency ON ONLY public.execution USING btree (concurrency_key) WHERE ((concurrency_key IS NOT NULL) AND (finished_at IS NULL))
   INDEX execution_environment ON ONLY public.execution USING btree (org_id, environment, id DESC)
+  INDEX execution_failed ON ONLY public.execution USING btree (org_id, environment, state, id DESC) WHERE (state = ANY (ARRAY['errored'::text, 'stopped'::text, 'timed_out'::text, 'terminated'::text]))
   INDEX execution_live ON ONLY public.execution USING btree (org_id, environment, linked_account_id, state) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]))
   INDEX execution_owner ON ONLY public.execution USING btree (owner) WHERE (owner IS NOT NULL)
   INDEX execution_root ON ONLY public.execution USING btree (root_execution_id) WHERE ((root_execution_id IS NOT NULL) AND (finished_at IS NULL))
   INDEX execution_waiting ON ONLY public.execution USING btree (org_id, environment, id) WHERE (state = 'waiting'::text)
+  INDEX execution_workflow ON ONLY public.execution USING btree (org_id, environment, workflow_id, id DESC)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
   TRIGGER execution_wakes_parent AFTER UPDATE OF finished_at ON public.execution FOR EACH ROW WHEN (((new.parent_execution_id IS NOT NULL) AND (new.finished_at IS NOT NULL) AND (old.finished_at IS NULL))) EXECUTE FUNCTION inlay_wake_parent()
