@@ -486,6 +486,13 @@ export const errorCatalogue = {
     'never',
     (d) => `There is no value "${d.id}". List the values of the scope for their ids.`,
   ),
+  variable_scope_forbidden: spec<undefined>(
+    403,
+    'SERVER_ERROR',
+    'never',
+    () =>
+      'A session token may use variables of the scope linked_account only, and only those of its own account.',
+  ),
   variable_exists: spec<{ name: string; scope: string }>(
     409,
     'SERVER_ERROR',

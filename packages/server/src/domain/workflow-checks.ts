@@ -1,5 +1,6 @@
 import type { FieldProblem } from '#domain/errors';
 import { AppError } from '#domain/errors';
+import { customOutputProblems } from '#domain/node-output';
 import { schemaCompiler } from '#domain/json-schema';
 import { ownRoots, cutTemplates } from '#domain/template/expression';
 import { compileTemplate, pathsIn, templateProblems } from '#domain/template';
@@ -31,6 +32,7 @@ export function validateWorkflow(
     ...idProblems(document),
     ...startProblems(document),
     ...document.nodes.flatMap((node, index) => nodeProblems(node, index, nodeTypes)),
+    ...document.nodes.flatMap(outputProblems),
     ...edgeProblems(document, nodeTypes),
   ];
   // A graph whose ids or edges are wrong cannot be walked sensibly.
@@ -132,6 +134,16 @@ function nodeProblems(node: WorkflowNode, index: number, nodeTypes: NodeTypes): 
       message: `${called(node)}: ${problem.message}`,
     }));
   });
+}
+
+function outputProblems(node: WorkflowNode, index: number): FieldProblem[] {
+  const at = `nodes[${index}].data.custom_output`;
+  return customOutputProblems(node['custom_output'] ?? node.data['custom_output']).map(
+    ({ path, message }) => ({
+      path: path === '' ? at : `${at}.${path}`,
+      message: `${called(node)}: ${message}`,
+    }),
+  );
 }
 
 /** Source text takes no templates: data spliced into code is code (spec/workflows §10.7). */

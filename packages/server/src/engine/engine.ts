@@ -27,7 +27,7 @@ import { builtInNodes, type NodeRegistry } from '#engine/nodes/index';
 import { createPlanCache } from '#engine/plan-cache';
 import { openQueue } from '#engine/queue';
 import { queuePlaces } from '#engine/queue-places';
-import { readExecution, type ExecutionDetail } from '#engine/read-executions';
+import { readExecution, responseOf, type ExecutionDetail, type ReadOptions } from '#engine/read-executions';
 import { queueRunsOfDeadWorkers } from '#engine/recover';
 import type { RunResult } from '#engine/run';
 import { hashToken } from '#engine/run-waits';
@@ -135,7 +135,23 @@ export interface Engine {
    *
    * @throws AppError `execution_not_found`
    */
-  read(tenant: Tenant, executionId: string, linkedAccountId?: string): Promise<ExecutionDetail>;
+  read(
+    tenant: Tenant,
+    executionId: string,
+    linkedAccountId?: string,
+    options?: Pick<ReadOptions, 'isWhole'>,
+  ): Promise<ExecutionDetail>;
+  /**
+   * What an execution answered by its Response node, whole and with its true values: it is data for its caller, not
+   * a log of it.
+   *
+   * @throws AppError `execution_not_found`
+   */
+  readAnswer(
+    tenant: Tenant,
+    executionId: string,
+    linkedAccountId?: string,
+  ): Promise<{ header: ExecutionHeader; answer: unknown }>;
   /** Starts a new execution from the trigger of one that failed; the version stays the same. */
   rerun(tenant: Tenant, executionId: string): Promise<{ executionId: string }>;
 }
@@ -372,6 +388,17 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     await others.close();
   }
 
+  async function read(
+    tenant: Tenant,
+    executionId: string,
+    linkedAccountId?: string,
+    options?: ReadOptions,
+  ): Promise<ExecutionDetail> {
+    const detail = await readExecution({ db, pool, plans }, tenant, executionId, linkedAccountId, options);
+    if (detail === undefined) throw new AppError('execution_not_found', { id: executionId });
+    return detail;
+  }
+
   return {
     registry,
     start() {
@@ -393,10 +420,13 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     stop,
     rerun,
     list: (tenant, filter, page) => listExecutions(db, tenant, filter, page),
-    async read(tenant, executionId, linkedAccountId) {
-      const detail = await readExecution({ db, pool, plans }, tenant, executionId, linkedAccountId);
-      if (detail === undefined) throw new AppError('execution_not_found', { id: executionId });
-      return detail;
+    read,
+    async readAnswer(tenant, executionId, linkedAccountId) {
+      const detail = await read(tenant, executionId, linkedAccountId, {
+        isWhole: true,
+        open: rowOpener(deps.vault),
+      });
+      return { header: detail.header, answer: responseOf(detail) };
     },
   };
 }

@@ -3,6 +3,9 @@ import { findExecution, readJournal, type ExecutionHeader } from '#db/execution-
 import type { Db, JournalStatus } from '#db/schema';
 import type { Tenant } from '#domain/tenant';
 import type { PlanCache } from '#engine/plan-cache';
+import { logPreview } from '#engine/log-preview';
+import { variablesOf } from '#engine/recording/run-variables';
+import type { OpenRow } from '#engine/recording/sealed-parts';
 import { historyOf, type HistoryEntry } from '#engine/run-history';
 import type { Plan } from '#engine/workflow-plan';
 
@@ -21,6 +24,10 @@ export interface NodeRun {
   readonly error: HistoryEntry['error'];
   readonly statusCode: number | null;
   readonly console: readonly { readonly level: string; readonly text: string }[];
+  /** Its requests as cURL commands, where they are traced. */
+  readonly curl: readonly string[];
+  /** Input or output is too large to be shown whole in a log. */
+  readonly isCut: boolean;
   readonly enteredAt: Date;
 }
 
@@ -28,6 +35,8 @@ export interface ExecutionDetail {
   readonly header: ExecutionHeader;
   /** In the order in which they were entered; nodes that were not reached are not in it. */
   readonly nodes: readonly NodeRun[];
+  /** What custom code keeps by name. */
+  readonly variables: Readonly<Record<string, unknown>>;
 }
 
 interface ReadDeps {
@@ -36,17 +45,27 @@ interface ReadDeps {
   readonly plans: PlanCache;
 }
 
+export interface ReadOptions {
+  /** Values however large they are; without it the log shows a part of huge ones. */
+  readonly isWhole?: boolean;
+  /** Puts secrets back in their place: for the answer of an execution, which is data, and for nothing else. */
+  readonly open?: OpenRow;
+}
+
 /** One execution with what its nodes did; with an account, only that account's. */
 export async function readExecution(
   deps: ReadDeps,
   tenant: Tenant,
   executionId: string,
   linkedAccountId?: string,
+  { isWhole = false, open }: ReadOptions = {},
 ): Promise<ExecutionDetail | undefined> {
   const header = await findExecution(deps.db, tenant, executionId, linkedAccountId);
   if (header === undefined) return undefined;
   const [rows, plan] = await Promise.all([readJournal(deps.pool, executionId), planOf(deps, tenant, header)]);
-  return { header, nodes: nodeRuns(historyOf(rows), plan, header.state === 'running') };
+  const history = historyOf(rows, open);
+  const nodes = nodeRuns(history, plan, header.state === 'running');
+  return { header, nodes: isWhole ? nodes : nodes.map(cutForLog), variables: variablesOf(history) };
 }
 
 /** The log survives the version it ran: without its document names and limits are missing, nothing else. */
@@ -65,7 +84,9 @@ async function planOf(
 }
 
 function nodeRuns(history: readonly HistoryEntry[], plan: Plan | undefined, isRunning: boolean): NodeRun[] {
-  const byNode = Map.groupBy(history, (entry) => entry.nodeId);
+  // Pages and iterations are read on their own.
+  const steps = history.filter((entry) => entry.kind !== 'batch');
+  const byNode = Map.groupBy(steps, (entry) => entry.nodeId);
   return Array.from(byNode.entries(), ([nodeId, entries]) => nodeRun(nodeId, entries, plan, isRunning));
 }
 
@@ -79,6 +100,7 @@ function nodeRun(
   const outcomes = entries.filter((entry) => entry.kind === 'outcome');
   const last = outcomes.at(-1);
   const isOpen = last === undefined || last.status === 'retrying' || entries.at(-1)?.kind === 'start';
+  const lines = outcomes.flatMap((entry) => entry.console ?? []);
   const isStart = node !== undefined && plan?.start === node.index;
   return {
     nodeId,
@@ -93,8 +115,24 @@ function nodeRun(
     output: last?.output ?? null,
     error: last?.error ?? null,
     statusCode: last?.statusCode ?? null,
-    console: outcomes.flatMap((entry) => entry.console ?? []),
+    console: lines.filter(({ level }) => level !== 'curl'),
+    curl: lines.filter(({ level }) => level === 'curl').map(({ text }) => text),
+    isCut: false,
     enteredAt: entries[0]!.at,
+  };
+}
+
+function cutForLog(node: NodeRun): NodeRun {
+  const input = logPreview(node.input);
+  const output = logPreview(node.output);
+  const error = logPreview(node.error);
+  if (!input.isCut && !output.isCut && !error.isCut) return node;
+  return {
+    ...node,
+    input: input.shown,
+    output: output.shown,
+    error: error.shown as NodeRun['error'],
+    isCut: true,
   };
 }
 

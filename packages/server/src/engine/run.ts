@@ -473,7 +473,11 @@ export function startRun(deps: RunDeps, journal: RunRecorder, input: RunInput): 
       halt = 'left';
     }
     waits.release();
-    finished.resolve(halt === 'left' ? { state: 'left' } : { state: halt ?? 'completed', response, failure });
+    finished.resolve(
+      halt === 'left'
+        ? { state: 'left' }
+        : { state: halt ?? 'completed', response, failure: journal.shown(failure) },
+    );
   }
 
   async function suspendOrEnd(): Promise<void> {

@@ -4,6 +4,7 @@ export {
   getDefinition,
   listVariableDefinitions,
   removeDefinition,
+  type DefinitionInput,
 } from '#variables/definitions';
-export { getValue, listValuesOfScope, removeValue, setValue, type ValueQuery } from '#variables/values';
-export { runEnvironment, type RunEnvironment } from '#variables/run-environment';
+export { getValue, listValuesOfScope, removeValue, setValue } from '#variables/values';
+export { runEnvironment } from '#variables/run-environment';

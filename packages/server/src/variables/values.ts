@@ -83,7 +83,12 @@ export async function setValue(
 export async function listValuesOfScope(
   deps: ValueDeps,
   tenant: Tenant,
-  filter: Partial<ValueQuery> & { readonly scope: VariableScope },
+  filter: {
+    readonly scope: VariableScope;
+    readonly definitionId?: string | undefined;
+    readonly accountId?: string | undefined;
+    readonly workflowId?: string | undefined;
+  },
   at: { readonly page: number; readonly limit: number },
 ): Promise<{ rows: StoredVariableValue[]; total: number }> {
   const { scope, definitionId, accountId, workflowId } = filter;
@@ -163,7 +168,6 @@ function checkValue(
     throw new AppError('variable_value_invalid', { name, reason });
   };
   if (value === '') refuse('it is empty; delete the value instead');
-  if (value.includes('\u0000')) refuse('it holds the character U+0000');
   if (Buffer.byteLength(value) > longestValue) refuse(`it is longer than ${longestValue} bytes`);
   if (is_encrypted && value === redacted) {
     refuse(`"${redacted}" stands for the value that is there already; send the real one or nothing`);

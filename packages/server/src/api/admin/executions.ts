@@ -45,6 +45,8 @@ const nodeShape = z.object({
   output: z.unknown(),
   error: z.object({ message: z.string() }).nullable(),
   console: z.array(z.object({ level: z.string(), text: z.string() })),
+  curl: z.array(z.string()),
+  is_truncated: z.boolean(),
 });
 
 const detailShape = executionShape.extend({
@@ -53,6 +55,7 @@ const detailShape = executionShape.extend({
   is_stopping: z.boolean(),
   rerun_of: z.string().nullable(),
   nodes: z.array(nodeShape),
+  store_variables: z.record(z.string(), z.unknown()),
 });
 
 const sourceWords = {
@@ -109,10 +112,15 @@ export function adminExecutionRoutes(app: ApiApp, deps: ApiDeps): void {
         tags,
         summary: 'Read an execution with what its nodes did',
         params: idPath,
+        querystring: z.object({ full_values: z.enum(['true', 'false']).optional() }),
         response: { 200: detailShape },
       },
     },
-    async (request) => shapeDetail(await engine.read(consoleOf(request).tenant, request.params.execution_id)),
+    async (request) => {
+      const isWhole = request.query.full_values === 'true';
+      const { tenant } = consoleOf(request);
+      return shapeDetail(await engine.read(tenant, request.params.execution_id, undefined, { isWhole }));
+    },
   );
 
   app.post(
@@ -165,13 +173,14 @@ function shapeHeader(header: ExecutionHeader): z.output<typeof executionShape> {
   };
 }
 
-function shapeDetail({ header, nodes }: ExecutionDetail): z.output<typeof detailShape> {
+function shapeDetail({ header, nodes, variables }: ExecutionDetail): z.output<typeof detailShape> {
   return {
     ...shapeHeader(header),
     version: header.workflowVersion,
     error: header.errorText,
     is_stopping: header.stopRequestedAt !== null,
     rerun_of: header.rerunOf,
+    store_variables: variables,
     nodes: nodes.map((node) => ({
       node_id: node.nodeId,
       name: node.name,
@@ -184,6 +193,8 @@ function shapeDetail({ header, nodes }: ExecutionDetail): z.output<typeof detail
       output: node.output,
       error: node.error && { message: node.error.message },
       console: [...node.console],
+      curl: [...node.curl],
+      is_truncated: node.isCut,
     })),
   };
 }

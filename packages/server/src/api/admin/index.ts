@@ -7,6 +7,7 @@ import { adminLinkedAccountRoutes } from '#api/admin/linked-accounts';
 import { adminMailSettingRoutes } from '#api/admin/mail-settings';
 import { adminOrganizationRoutes } from '#api/admin/organization';
 import { adminSessionRoutes } from '#api/admin/session';
+import { adminVariableRoutes } from '#api/admin/variables';
 import { adminWorkflowRoutes } from '#api/admin/workflows';
 import type { ApiApp } from '#api/app';
 import type { ConsoleAuth } from '#api/console-auth';
@@ -18,6 +19,7 @@ export function adminRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth): void
   adminOrganizationRoutes(app, deps);
   adminLinkedAccountRoutes(app, deps);
   adminEventRoutes(app, deps);
+  adminVariableRoutes(app, deps);
   adminWorkflowRoutes(app, deps);
   adminConfigFieldRoutes(app, deps);
   adminAccountConnectionRoutes(app, deps);

@@ -87,10 +87,18 @@ const executionNode = z.object({
   input_data: z.unknown(),
   latest_output: z.unknown(),
   console: z.array(z.object({ level: z.string(), text: z.string() })).optional(),
+  curl: z.array(z.string()).optional().describe('The requests of the node, headers left out'),
+  is_truncated: z
+    .literal(true)
+    .optional()
+    .describe('Input or output is shown in part; ask with full_values=true'),
   started_at: z.string(),
 });
 
-export const executionDetailShape = executionShape.extend({ nodes: z.array(executionNode) });
+export const executionDetailShape = executionShape.extend({
+  nodes: z.array(executionNode),
+  store_variables: z.record(z.string(), z.unknown()),
+});
 
 /** Apps by slug, and ids of the organisation's events by name: what the shape names besides the row. */
 export interface ShapeContext {
@@ -154,10 +162,10 @@ export function shapeExecution(
 }
 
 export function shapeExecutionDetail(
-  { header, nodes }: ExecutionDetail,
+  { header, nodes, variables }: ExecutionDetail,
   context: ShapeContext,
 ): z.output<typeof executionDetailShape> {
-  return { ...shapeExecution(header, context), nodes: nodes.map(shapeNode) };
+  return { ...shapeExecution(header, context), nodes: nodes.map(shapeNode), store_variables: variables };
 }
 
 function shapeNode(node: NodeRun): z.output<typeof executionNode> {
@@ -173,6 +181,8 @@ function shapeNode(node: NodeRun): z.output<typeof executionNode> {
     input_data: node.input,
     latest_output: envelope(node),
     ...(node.console.length > 0 && { console: [...node.console] }),
+    ...(node.curl.length > 0 && { curl: [...node.curl] }),
+    ...(node.isCut && { is_truncated: true as const }),
     started_at: wireTime(node.enteredAt),
   };
 }

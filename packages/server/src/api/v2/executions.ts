@@ -16,7 +16,7 @@ import { page, pageOf } from '#api/wire';
 import { eventIdsByName } from '#db/org-event-ids';
 import { AppError } from '#domain/errors';
 import type { Tenant } from '#domain/tenant';
-import { responseOf, type ExecutionHeader } from '#engine/index';
+import type { ExecutionHeader } from '#engine/index';
 
 const tags = ['Executions'];
 const base = '/api/v2/public/execution';
@@ -73,12 +73,17 @@ export function executionRoutes(app: ApiApp, deps: ApiDeps): void {
         summary: 'Read an execution with what its nodes did',
         operationId: 'getExecutionById',
         params: idPath,
+        querystring: z.object({
+          full_values: z.enum(['true', 'false']).optional().describe('Values however large they are'),
+        }),
         response: { 200: executionDetailShape },
       },
     },
     async (request) => {
       const { tenant, linkedAccount } = accountCallerOf(request);
-      const detail = await engine.read(tenant, request.params.execution_id, linkedAccount.id);
+      const { execution_id: executionId } = request.params;
+      const isWhole = request.query.full_values === 'true';
+      const detail = await engine.read(tenant, executionId, linkedAccount.id, { isWhole });
       return shapeExecutionDetail(detail, await shapeContext(tenant, [detail.header]));
     },
   );
@@ -166,8 +171,12 @@ export function executionRoutes(app: ApiApp, deps: ApiDeps): void {
     },
     async (request) => {
       const { tenant, linkedAccount } = accountCallerOf(request);
-      const detail = await engine.read(tenant, request.params.execution_id, linkedAccount.id);
-      return { response: responseOf(detail), status: statusOf(detail.header) };
+      const { header, answer } = await engine.readAnswer(
+        tenant,
+        request.params.execution_id,
+        linkedAccount.id,
+      );
+      return { response: answer, status: statusOf(header) };
     },
   );
 }

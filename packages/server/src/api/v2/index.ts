@@ -12,6 +12,7 @@ import { linkedAccountRoutes } from '#api/v2/linked-accounts';
 import { migrateTokenRoutes } from '#api/v2/migrate-token';
 import { sessionRoutes } from '#api/v2/sessions';
 import { tableRoutes } from '#api/v2/tables';
+import { variableRoutes } from '#api/v2/variables';
 import { workflowRoutes } from '#api/v2/workflows';
 
 /** Cobalt's wire, one file a topic. */
@@ -28,5 +29,6 @@ export function wireRoutes(app: ApiApp, deps: ApiDeps): void {
   migrateTokenRoutes(app, deps);
   sessionRoutes(app, deps);
   tableRoutes(app, deps);
+  variableRoutes(app, deps);
   workflowRoutes(app, deps);
 }
