@@ -18,6 +18,7 @@ import { createFileStore, startFileExpiry } from '#files/index';
 import { createMail } from '#mail/index';
 import { createOutbound, postgresBudgetStore } from '#outbound/index';
 import { createSandbox } from '#sandbox/index';
+import { startTriggerLoop } from '#triggers/index';
 import { assertOpensStored, openVault } from '#vault/index';
 
 /** A running Inlay. */
@@ -135,7 +136,11 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
   await api?.listen({ host: config.host, port: config.port }).catch((error: NodeJS.ErrnoException) => {
     throw explainListenError(error, config.host, config.port, 'INLAY_PORT');
   });
-  if (config.role !== 'api') engine.start();
+  if (config.role !== 'api') {
+    engine.start();
+    const triggers = startTriggerLoop(deps);
+    opened.defer(() => triggers.close());
+  }
 
   const state = describe(config, { database, acmeCrm, first, demo });
   await instance.publish(state);

@@ -64,6 +64,7 @@ export async function documentRoutes(app: ApiApp, deps: Pick<ApiDeps, 'config'>)
         { name: 'Configs', description: 'What each customer chose, and which workflows are on.' },
         { name: 'Events', description: 'What happens in your product and starts workflows.' },
         { name: 'Workflows', description: 'Making, publishing and executing them.' },
+        { name: 'Schedules', description: 'Workflows that run by the clock for one customer.' },
         { name: 'Executions', description: 'What ran, step by step; stopping and running again.' },
         {
           name: 'Actions',

@@ -13,6 +13,7 @@ import type { StoredField } from '#db/config-field';
 import { hasConnection, isAppEnabled } from '#db/enabled-app';
 import type { Db } from '#db/schema';
 import { tenantTransaction } from '#db/tenant-transaction';
+import { deriveTriggers, stopSchedulesOfConfig } from '#db/trigger-registration';
 import { findWorkflow } from '#db/workflow';
 import type { StoredWorkflow } from '#db/workflow';
 import { checkFieldValue, isBlank } from '#domain/config-field';
@@ -69,11 +70,13 @@ export async function openConfig(
     if ((await findConfig(transaction, tenant, key)) === undefined) {
       await insertWithDefaults(transaction, tenant, key, change.labels);
     }
-    return applyChange(transaction, call, {
+    const problems = await applyChange(transaction, call, {
       fields: change.fields ?? {},
       workflows: change.workflows ?? [],
       labels: change.labels,
     });
+    await deriveTriggers(transaction, { tenant, linkedAccountId: call.linkedAccount.id });
+    return problems;
   });
   return readConfig(deps, call, errors);
 }
@@ -91,6 +94,7 @@ export async function makeDefaultConfig(
   const account = await findLinkedAccountById(transaction, tenant, linkedAccountId);
   if (account === undefined) throw new AppError('not_found', { what: 'Linked account', id: linkedAccountId });
   await insertWithDefaults(transaction, tenant, { linkedAccountId, slug, configId: account.accountId });
+  await deriveTriggers(transaction, { tenant, linkedAccountId });
 }
 
 /** @throws AppError `config_not_found`: reading makes nothing. */
@@ -109,9 +113,13 @@ export async function saveConfig(
   call: ConfigCall,
   change: ConfigChange,
 ): Promise<ConfigView> {
-  const errors = await tenantTransaction(deps.db, call.tenant, (transaction) =>
-    applyChange(transaction, call, change),
-  );
+  const errors = await tenantTransaction(deps.db, call.tenant, async (transaction) => {
+    const problems = await applyChange(transaction, call, change);
+    if (change.workflows.some(({ isEnabled }) => isEnabled !== undefined)) {
+      await deriveTriggers(transaction, { tenant: call.tenant, linkedAccountId: call.linkedAccount.id });
+    }
+    return problems;
+  });
   const view = await readConfig(deps, call, errors);
   return { ...view, errors: [...view.errors, ...missingValues(view)] };
 }
@@ -132,8 +140,12 @@ export async function deleteConfig(
   call: Omit<ConfigCall, 'withOptions'>,
 ): Promise<void> {
   const key = keyOf(call);
-  const isDeleted = await deleteConfigRow(deps.db, call.tenant, key);
-  if (!isDeleted) throw new AppError('config_not_found', { configId: key.configId });
+  await tenantTransaction(deps.db, call.tenant, async (transaction) => {
+    const isDeleted = await deleteConfigRow(transaction, call.tenant, key);
+    if (!isDeleted) throw new AppError('config_not_found', { configId: key.configId });
+    await deriveTriggers(transaction, { tenant: call.tenant, linkedAccountId: key.linkedAccountId });
+    await stopSchedulesOfConfig(transaction, call.tenant, key);
+  });
 }
 
 /** The configs of an account for one app; none is an empty list. */

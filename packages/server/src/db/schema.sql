@@ -403,6 +403,22 @@ table console_verification
   console_verification_pkey: PRIMARY KEY (id)
   INDEX console_verification_identifier_idx ON public.console_verification USING btree (identifier)
 
+table custom_poll
+  id text not null
+  org_id text not null
+  environment text not null
+  app_slug text not null
+  name text not null
+  definition jsonb not null
+  created_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now()
+  custom_poll_org_id_environment_app_slug_name_key: UNIQUE (org_id, environment, app_slug, name)
+  custom_poll_pkey: PRIMARY KEY (id)
+  custom_poll_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
+  custom_poll_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
 table data_record
   table_id text not null
   id uuid not null
@@ -727,6 +743,48 @@ table organization_member
   organization_member_user_id_fkey: FOREIGN KEY (user_id) REFERENCES console_user(id) ON DELETE CASCADE
   INDEX organization_member_organization_id_idx ON public.organization_member USING btree (organization_id)
 
+table poll
+  id text not null
+  org_id text not null
+  environment text not null
+  workflow_id text not null
+  linked_account_id text not null
+  config_id text not null
+  node_id text not null
+  target text
+  is_active boolean not null
+  cursor_at timestamp with time zone
+  next_at timestamp with time zone not null
+  claim text
+  last_checked_at timestamp with time zone
+  last_new integer not null default 0
+  total_new bigint not null default 0
+  last_error text
+  needs_reauth boolean not null default false
+  failures integer not null default 0
+  created_at timestamp with time zone not null default now()
+  poll_workflow_id_linked_account_id_config_id_node_id_key: UNIQUE (workflow_id, linked_account_id, config_id, node_id)
+  poll_pkey: PRIMARY KEY (id)
+  poll_linked_account_id_fkey: FOREIGN KEY (linked_account_id) REFERENCES linked_account(id) ON DELETE CASCADE
+  poll_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
+  poll_workflow_id_fkey: FOREIGN KEY (workflow_id) REFERENCES workflow(id) ON DELETE CASCADE
+  poll_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
+  INDEX poll_due ON public.poll USING btree (next_at) WHERE is_active
+  INDEX poll_org_id_environment_linked_account_id_idx ON public.poll USING btree (org_id, environment, linked_account_id)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table poll_seen
+  poll_id text not null
+  record_hash bytea not null
+  org_id text not null
+  environment text not null
+  listed_at timestamp with time zone not null
+  poll_seen_pkey: PRIMARY KEY (poll_id, record_hash)
+  poll_seen_poll_id_fkey: FOREIGN KEY (poll_id) REFERENCES poll(id) ON DELETE CASCADE
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
 table queue
   line text not null
   execution_id text not null
@@ -749,6 +807,55 @@ table queue_delayed
   due_at timestamp with time zone not null
   queue_delayed_pkey: PRIMARY KEY (execution_id)
   INDEX queue_delayed_due_at_idx ON public.queue_delayed USING btree (due_at)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table schedule
+  id text not null
+  org_id text not null
+  environment text not null
+  linked_account_id text not null
+  config_id text not null
+  workflow_id text
+  workflow_alias text
+  app_slug text
+  is_by_api boolean not null
+  declared jsonb not null
+  payload json
+  is_paused boolean not null default false
+  inactive_from timestamp with time zone
+  due_at timestamp with time zone
+  next_at timestamp with time zone
+  last_error text
+  failures integer not null default 0
+  created_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now()
+  schedule_pkey: PRIMARY KEY (id)
+  schedule_linked_account_id_fkey: FOREIGN KEY (linked_account_id) REFERENCES linked_account(id) ON DELETE CASCADE
+  schedule_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
+  schedule_workflow_id_fkey: FOREIGN KEY (workflow_id) REFERENCES workflow(id) ON DELETE CASCADE
+  schedule_check: CHECK (((workflow_id IS NULL) <> (workflow_alias IS NULL)))
+  schedule_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
+  UNIQUE INDEX schedule_derived ON public.schedule USING btree (workflow_id, linked_account_id, config_id) WHERE (NOT is_by_api)
+  INDEX schedule_due ON public.schedule USING btree (next_at) WHERE ((next_at IS NOT NULL) AND (NOT is_paused))
+  INDEX schedule_org_id_environment_id_idx ON public.schedule USING btree (org_id, environment, id DESC)
+  INDEX schedule_org_id_environment_linked_account_id_id_idx ON public.schedule USING btree (org_id, environment, linked_account_id, id DESC)
+  INDEX schedule_workflow_id_idx ON public.schedule USING btree (workflow_id)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table schedule_tick
+  schedule_id text not null
+  due_at timestamp with time zone not null
+  org_id text not null
+  environment text not null
+  execution_id text
+  reason text
+  at timestamp with time zone not null
+  schedule_tick_pkey: PRIMARY KEY (schedule_id, due_at)
+  schedule_tick_schedule_id_fkey: FOREIGN KEY (schedule_id) REFERENCES schedule(id) ON DELETE CASCADE
+  schedule_tick_check: CHECK (((execution_id IS NULL) = (reason IS NOT NULL)))
+  INDEX schedule_tick_at_idx ON public.schedule_tick USING btree (at)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
@@ -808,6 +915,26 @@ table stored_file_chunk
   bytes bytea not null
   stored_file_chunk_pkey: PRIMARY KEY (file_id, seq)
   stored_file_chunk_file_id_fkey: FOREIGN KEY (file_id) REFERENCES stored_file(id) ON DELETE CASCADE
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table sync_window
+  execution_id text not null
+  node_id text not null
+  batch text not null default ''::text
+  org_id text not null
+  environment text not null
+  linked_account_id text not null
+  workflow_id text not null
+  config_id text not null
+  from_at timestamp with time zone not null
+  to_at timestamp with time zone not null
+  state text not null default 'open'::text
+  created_at timestamp with time zone not null default now()
+  sync_window_pkey: PRIMARY KEY (execution_id, node_id, batch)
+  sync_window_state_check: CHECK ((state = ANY (ARRAY['open'::text, 'kept'::text, 'dropped'::text])))
+  INDEX sync_window_chain ON public.sync_window USING btree (org_id, environment, linked_account_id, workflow_id, config_id, node_id, to_at DESC)
+  INDEX sync_window_open ON public.sync_window USING btree (created_at) WHERE (state = 'open'::text)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
@@ -915,6 +1042,7 @@ table workflow
   trigger_event text
   created_at timestamp with time zone not null default now()
   updated_at timestamp with time zone not null default now()
+  trigger jsonb
   workflow_draft_id_key: UNIQUE (draft_id)
   workflow_pkey: PRIMARY KEY (id)
   workflow_linked_account_id_fkey: FOREIGN KEY (linked_account_id) REFERENCES linked_account(id) ON DELETE CASCADE
@@ -923,6 +1051,7 @@ table workflow
   workflow_trigger_kind_check: CHECK ((trigger_kind = ANY (ARRAY['event'::text, 'app_event'::text, 'polling'::text, 'webhook'::text, 'schedule'::text, 'api_call'::text])))
   UNIQUE INDEX workflow_alias_key ON public.workflow USING btree (org_id, environment, COALESCE(app_slug, ''::text), alias) WHERE (alias IS NOT NULL)
   INDEX workflow_org_id_environment_created_at_idx ON public.workflow USING btree (org_id, environment, created_at DESC)
+  INDEX workflow_timed ON public.workflow USING btree (id) WHERE (trigger_kind = ANY (ARRAY['schedule'::text, 'polling'::text]))
   INDEX workflow_trigger_event ON public.workflow USING btree (org_id, environment, trigger_event) WHERE ((trigger_kind = 'event'::text) AND (published_version IS NOT NULL))
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)

@@ -174,6 +174,7 @@ export interface WorkflowTable extends TenantColumns {
   access_filter: NullableJson<unknown>;
   trigger_kind: TriggerKind | null;
   trigger_event: string | null;
+  trigger: NullableJson<unknown>;
   created_at: DefaultedTimestamp;
   updated_at: DefaultedTimestamp;
 }

@@ -1,8 +1,8 @@
 import { sql, type Selectable } from 'kysely';
-import type { Db, TriggerKind, WorkflowTable, WorkflowVersionTable } from '#db/schema';
+import type { Db, WorkflowTable, WorkflowVersionTable } from '#db/schema';
 import { newId } from '#domain/ids';
 import type { Tenant } from '#domain/tenant';
-import type { WorkflowDocument } from '#domain/workflow-document';
+import type { WorkflowDocument, WorkflowTrigger } from '#domain/workflow-document';
 
 export type StoredWorkflow = Selectable<WorkflowTable>;
 export type StoredVersion = Selectable<WorkflowVersionTable>;
@@ -103,14 +103,15 @@ export function setPublished(
   db: Db,
   tenant: Tenant,
   id: string,
-  published: { version: number; kind: TriggerKind; event: string | null } | null,
+  published: { version: number; trigger: WorkflowTrigger & { readonly node_id: string } } | null,
 ): Promise<StoredWorkflow> {
   return db
     .updateTable('workflow')
     .set({
       published_version: published?.version ?? null,
-      trigger_kind: published?.kind ?? null,
-      trigger_event: published?.event ?? null,
+      trigger_kind: published?.trigger.kind ?? null,
+      trigger_event: published?.trigger.kind === 'event' ? (published.trigger.event ?? null) : null,
+      trigger: published === null ? null : JSON.stringify(published.trigger),
       updated_at: sql<Date>`now()`,
     })
     .where('org_id', '=', tenant.orgId)

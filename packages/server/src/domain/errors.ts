@@ -543,6 +543,21 @@ export const errorCatalogue = {
     'never',
     (d) => `Workflow "${d.id}" is not published. Publish it first.`,
   ),
+  // Triggers
+  schedule_not_found: spec<undefined>(404, 'RESOURCE_NOT_FOUND', 'never', () => 'Scheduled Job Not Found'),
+  schedule_already: spec<{ state: 'Active' | 'Inactive' }>(
+    400,
+    'SERVER_ERROR',
+    'never',
+    (d) => `Scheduled Job Already ${d.state}`,
+  ),
+  too_many_schedules: spec<{ limit: number }>(
+    400,
+    'VALIDATION_ERROR',
+    'never',
+    (d) => `The linked account has ${d.limit} schedules already. Delete some that are over, then try again.`,
+  ),
+
   execution_not_found: spec<{ id: string }>(404, 'RESOURCE_NOT_FOUND', 'never', () => 'Execution not found'),
   execution_node_not_found: spec<{ node: string }>(
     404,

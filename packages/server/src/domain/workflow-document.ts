@@ -185,10 +185,14 @@ export function retireNodes(before: WorkflowDocument, after: WorkflowDocument): 
   return { ...after, retired_nodes: retired };
 }
 
+/** The one start node; a draft may lack it. */
+export function startOf(document: WorkflowDocument): WorkflowNode | undefined {
+  return document.nodes.find((node) => node.node_type === 'start');
+}
+
 /** What starts the workflow; the trigger stands in the start node's settings. */
 export function triggerOf(document: WorkflowDocument): WorkflowTrigger {
-  const start = document.nodes.find((node) => node.node_type === 'start');
-  return triggersOf(start?.data ?? {})[0] ?? { kind: 'api_call' };
+  return triggersOf(startOf(document)?.data ?? {})[0] ?? { kind: 'api_call' };
 }
 
 const triggerKinds: Readonly<Record<string, WorkflowTrigger['kind']>> = {

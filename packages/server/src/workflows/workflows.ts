@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isAppEnabled } from '#db/enabled-app';
-import { findEventByName } from '#db/org-event';
 import type { Db } from '#db/schema';
 import { tenantTransaction } from '#db/tenant-transaction';
+import { deriveTriggers } from '#db/trigger-registration';
 import {
   deleteWorkflowRow,
   findLatestVersion,
@@ -14,6 +14,7 @@ import {
   updateWorkflow,
 } from '#db/workflow';
 import type { StoredWorkflow, WorkflowChanges } from '#db/workflow';
+import type { Clock } from '#domain/clock';
 import { AppError } from '#domain/errors';
 import type { FieldProblem } from '#domain/errors';
 import type { LinkedAccountRef } from '#domain/linked-account';
@@ -24,15 +25,19 @@ import {
   emptyWorkflowDocument,
   readWorkflowDocument,
   retireNodes,
+  startNodeId,
+  startOf,
   triggerOf,
 } from '#domain/workflow-document';
 import type { WorkflowDocument } from '#domain/workflow-document';
 import { readAccessFilter } from '#domain/access-filter';
+import { triggerProblems } from '#workflows/trigger-checks';
 
 export interface WorkflowDeps {
   readonly db: Db;
   /** What the checks must know of the node types; the engine's registry. */
   readonly nodeTypes: NodeTypes;
+  readonly clock: Clock;
 }
 
 /** Who acts on workflows: the SaaS company, perhaps for one account, or that account itself. */
@@ -142,7 +147,11 @@ export async function changeWorkflow(
           ? {}
           : { accessFilter: readAccessFilter(input.accessFilter, input.accessFilterOperator) }),
       };
-      return updateWorkflow(transaction, caller.tenant, before.id, changes);
+      const after = await updateWorkflow(transaction, caller.tenant, before.id, changes);
+      if (changes.isAutoEnabled !== undefined) {
+        await deriveTriggers(transaction, { tenant: caller.tenant, workflowId: before.id });
+      }
+      return after;
     }),
   );
 }
@@ -170,13 +179,9 @@ export async function publishWorkflow(
     const document = readWorkflowDocument(asked?.document ?? workflow.draft);
     assertValid([
       ...validateWorkflow(document, deps.nodeTypes, 'publish'),
-      ...(await eventProblems(transaction, tenant, document)),
+      ...(await triggerProblems(deps, transaction, tenant, document)),
     ]);
-    const trigger = triggerOf(document);
-    const kind = { kind: trigger.kind, event: trigger.kind === 'event' ? (trigger.event ?? null) : null };
-    if (asked !== undefined) {
-      return setPublished(transaction, tenant, workflow.id, { version: asked.version, ...kind });
-    }
+    if (asked !== undefined) return goLive(transaction, tenant, workflow.id, document, asked.version);
     const latest = await findLatestVersion(transaction, tenant, workflow.id);
     const isUnchanged =
       latest !== undefined &&
@@ -187,8 +192,22 @@ export async function publishWorkflow(
       const description = options.description ?? null;
       await insertVersion(transaction, tenant, { workflowId: workflow.id, version, document, description });
     }
-    return setPublished(transaction, tenant, workflow.id, { version, ...kind });
+    return goLive(transaction, tenant, workflow.id, document, version);
   });
+}
+
+/** Makes a version the one that runs, with the schedules and polls that follow from it. */
+async function goLive(
+  db: Db,
+  tenant: Tenant,
+  workflowId: string,
+  document: WorkflowDocument,
+  version: number,
+): Promise<StoredWorkflow> {
+  const trigger = { ...triggerOf(document), node_id: startOf(document)?.id ?? startNodeId };
+  const workflow = await setPublished(db, tenant, workflowId, { version, trigger });
+  await deriveTriggers(db, { tenant, workflowId });
+  return workflow;
 }
 
 /** Takes the workflow out of service: nothing starts it any more. Running executions go on. */
@@ -200,7 +219,9 @@ export async function unpublishWorkflow(
   return tenantTransaction(deps.db, caller.tenant, async (transaction) => {
     const found = await findWorkflow(transaction, caller.tenant, id, { lock: true });
     const workflow = permit(caller, found, id, 'change');
-    return setPublished(transaction, caller.tenant, workflow.id, null);
+    const after = await setPublished(transaction, caller.tenant, workflow.id, null);
+    await deriveTriggers(transaction, { tenant: caller.tenant, workflowId: workflow.id });
+    return after;
   });
 }
 
@@ -255,14 +276,6 @@ function readName(name: string | undefined): string {
 
 function assertValid(problems: readonly FieldProblem[]): void {
   if (problems.length > 0) throw new AppError('workflow_invalid', { problems });
-}
-
-async function eventProblems(db: Db, tenant: Tenant, document: WorkflowDocument): Promise<FieldProblem[]> {
-  const { kind, event } = triggerOf(document);
-  if (kind !== 'event' || event === undefined) return [];
-  if ((await findEventByName(db, tenant, event)) !== undefined) return [];
-  const message = `the start node listens to the event "${event}", which does not exist (names are case-sensitive); create it first`;
-  return [{ path: 'nodes', message }];
 }
 
 /** The index decides about aliases, so that two who save at once cannot both have one. */

@@ -1,0 +1,72 @@
+import type { TriggerDeps } from '#triggers/deps';
+import { fireSchedules } from '#triggers/fire-schedules';
+import { earliestSchedule, deleteOldTicks } from '#db/schedule';
+import { deriveTriggers } from '#db/trigger-registration';
+
+/** What starts workflows by time, in this process. */
+export interface TriggerLoop {
+  /** Looks at nothing more; resolves when what is under way has ended. */
+  close(): Promise<void>;
+}
+
+const lookEveryMs = 1_000;
+const sweepEveryMs = 60_000;
+const ticksKeptMs = 7 * 86_400_000;
+const mostSchedules = 200;
+
+/**
+ * Fires schedules and polls apps until it is closed. Any number of processes may do so on one database: who gets a
+ * row is decided there, and a process that ends leaves nothing behind.
+ */
+export function startTriggerLoop(deps: TriggerDeps): TriggerLoop {
+  const closing = new AbortController();
+
+  async function schedules(): Promise<void> {
+    if ((await fireSchedules(deps, mostSchedules)) === mostSchedules) return;
+    const earliest = await earliestSchedule(deps.pool);
+    const untilDue = (earliest?.getTime() ?? Number.POSITIVE_INFINITY) - deps.clock.now().getTime();
+    await sleep(Math.min(lookEveryMs, Math.max(untilDue, 50)));
+  }
+
+  /** Puts right what a way to enable or disable forgot, and throws away what is old. */
+  async function sweep(): Promise<void> {
+    await deriveTriggers(deps.db, 'all');
+    await deleteOldTicks(deps.pool, new Date(deps.clock.now().getTime() - ticksKeptMs));
+    await sleep(sweepEveryMs);
+  }
+
+  async function repeat(what: string, step: () => Promise<void>): Promise<void> {
+    while (!closing.signal.aborted) {
+      try {
+        await step();
+      } catch (error) {
+        deps.log.warn({ err: error }, `${what} failed; trying again.`);
+        await sleep(lookEveryMs);
+      }
+    }
+  }
+
+  function sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (closing.signal.aborted) {
+        resolve();
+        return;
+      }
+      const timer = setTimeout(done, ms);
+      closing.signal.addEventListener('abort', done, { once: true });
+      function done(): void {
+        clearTimeout(timer);
+        closing.signal.removeEventListener('abort', done);
+        resolve();
+      }
+    });
+  }
+
+  const loops = [repeat('Firing schedules', schedules), repeat('Sweeping triggers', sweep)];
+  return {
+    async close() {
+      closing.abort();
+      await Promise.all(loops);
+    },
+  };
+}
