@@ -566,7 +566,7 @@ table inbox
   id text not null
   org_id text not null
   environment text not null
-  event text not null
+  event text
   linked_account_id text not null
   config_id text not null
   app_slug text
@@ -575,8 +575,12 @@ table inbox
   is_duplicate boolean not null default false
   execution_count integer not null default 0
   received_at timestamp with time zone not null
+  source text not null default 'event'::text
+  results json
   partition by RANGE (id)
   inbox_pkey: PRIMARY KEY (id)
+  inbox_source_check: CHECK ((source = ANY (ARRAY['event'::text, 'app_event'::text, 'webhook'::text, 'api_call'::text])))
+  INDEX inbox_org_id_environment_id_idx ON ONLY public.inbox USING btree (org_id, environment, id DESC)
   INDEX inbox_org_id_environment_linked_account_id_id_idx ON ONLY public.inbox USING btree (org_id, environment, linked_account_id, id DESC)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)

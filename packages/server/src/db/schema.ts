@@ -349,9 +349,21 @@ export interface ChildExecutionTable extends TenantColumns {
   child_execution_id: string;
 }
 
+export type InboxSource = Extract<ExecutionSource, 'event' | 'app_event' | 'webhook' | 'api_call'>;
+
+/** What became of an arrival for one workflow that listens to it. */
+export interface InboxResult {
+  readonly workflow_id: string;
+  /** `conditions`: the trigger's conditions did not hold. */
+  readonly outcome: 'started' | 'duplicate' | 'conditions';
+  readonly execution_id?: string;
+}
+
 export interface InboxTable extends TenantColumns {
   id: string;
-  event: string;
+  event: string | null;
+  source: Generated<InboxSource>;
+  results: NullableJson<readonly InboxResult[]>;
   linked_account_id: string;
   config_id: string;
   app_slug: string | null;

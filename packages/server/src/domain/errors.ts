@@ -579,6 +579,14 @@ export const errorCatalogue = {
     (d) => `The linked account has ${d.limit} executions waiting already. Slow down and try again.`,
   ),
 
+  duplicate_arrival: spec<{ workflowId: string; windowS: number }>(
+    409,
+    'SERVER_ERROR',
+    'never',
+    (d) =>
+      `Workflow "${d.workflowId}" has had the same idempotency key inside its window of ${d.windowS} s: nothing was started. Nothing needs to be sent again.`,
+  ),
+
   template_invalid: spec<{ reason: string }>(
     400,
     'VALIDATION_ERROR',

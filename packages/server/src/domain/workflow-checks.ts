@@ -4,6 +4,7 @@ import { customOutputProblems } from '#domain/node-output';
 import { schemaCompiler } from '#domain/json-schema';
 import { ownRoots, cutTemplates } from '#domain/template/expression';
 import { compileTemplate, pathsIn, templateProblems } from '#domain/template';
+import { guardProblems } from '#domain/trigger-guard';
 import { codeBytesLimit, isTriggerKind, sizeProblems, triggersOf } from '#domain/workflow-document';
 import type { Edge, WorkflowDocument, WorkflowNode } from '#domain/workflow-document';
 
@@ -31,6 +32,7 @@ export function validateWorkflow(
     ...schemaProblems(document),
     ...idProblems(document),
     ...startProblems(document),
+    ...guardProblems(document),
     ...document.nodes.flatMap((node, index) => nodeProblems(node, index, nodeTypes)),
     ...document.nodes.flatMap(outputProblems),
     ...edgeProblems(document, nodeTypes),

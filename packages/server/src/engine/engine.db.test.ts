@@ -445,7 +445,7 @@ test('an event starts each workflow that listens; a repeat with the same key sta
       payload: { id: 1 },
       linkedAccount,
       configId: 'ann',
-      dedupKey,
+      dedup: dedupKey === undefined ? undefined : { scope: 'contact', key: dedupKey, windowS: 300 },
     });
   const answers = await Promise.all([fire('k'), fire('k'), fire('other'), fire()]);
   assert.equal(answers.filter(({ isDuplicate }) => isDuplicate).length, 1);

@@ -15,8 +15,8 @@ import { wakeByToken } from '#db/wait';
 import { retireWorker } from '#db/worker';
 import type { Clock } from '#domain/clock';
 import { AppError } from '#domain/errors';
-import { newId } from '#domain/ids';
 import type { Tenant } from '#domain/tenant';
+import { createAcceptance, triggerKey, type EventAnswer, type EventInput } from '#engine/acceptance';
 import { eventWriter } from '#engine/accept-event';
 import type { CrashHook } from '#engine/crash-points';
 import { listenerLookup } from '#engine/listener-lookup';
@@ -33,8 +33,8 @@ import type { RunResult } from '#engine/run';
 import { hashToken } from '#engine/run-waits';
 import { rowOpener } from '#engine/recording/sealed-parts';
 import { historyOf, triggerHeaders } from '#engine/run-history';
+import { startOnce } from '#engine/start-once';
 import { startWriter, writeExecutions } from '#engine/start-executions';
-import { storedValue } from '#engine/stored-value';
 import type { StartInput } from '#engine/start-input';
 import { wakeUpSender } from '#engine/wake-up';
 import { startWorkLoop, type WorkLoop } from '#engine/work-loop';
@@ -76,18 +76,6 @@ export interface SyncAnswer {
   readonly error?: RunResult['failure'];
 }
 
-export interface EventInput {
-  readonly event: string;
-  readonly payload: unknown;
-  readonly headers?: Readonly<Record<string, unknown>> | undefined;
-  readonly linkedAccount: { readonly id: string; readonly accountId: string };
-  readonly configId: string;
-  readonly slug?: string | undefined;
-  readonly instanceTag?: string | undefined;
-  /** A repeat of the same event of the same account with this key within five minutes starts nothing. */
-  readonly dedupKey?: string | undefined;
-}
-
 export interface Engine {
   readonly registry: NodeRegistry;
   /** Begins to claim queued executions; without it the engine only starts, runs sync calls and accepts events. */
@@ -111,11 +99,13 @@ export interface Engine {
   wake(): void;
   /** Runs an execution here and now and waits for its end, at most `timeoutMs`. */
   runSync(tenant: Tenant, input: StartInput & { readonly timeoutMs: number }): Promise<SyncAnswer>;
-  /** Stores an event and starts every workflow that listens to it; durable when it resolves. */
-  acceptEvent(
-    tenant: Tenant,
-    input: EventInput,
-  ): Promise<{ accepted: true; executions: number; executionIds: readonly string[]; isDuplicate: boolean }>;
+  /**
+   * Stores what came in and starts every workflow that listens to it, unless its conditions do not hold or it has
+   * had the same before; durable when it resolves.
+   *
+   * @throws AppError `queue_full`
+   */
+  acceptEvent(tenant: Tenant, input: EventInput): Promise<EventAnswer>;
   /**
    * Resumes whatever waits for this token; durable when it resolves.
    *
@@ -184,7 +174,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
   const writerDeps = { pool, queue, crash: options.crash, workerId: () => worker.id };
   const starts = startWriter(writerDeps);
   const events = eventWriter(writerDeps);
-  const lookups = listenerLookup(pool);
+  const accept = createAcceptance({ clock, log, plans, places, events, listeners: listenerLookup(pool) });
   const ticking = setInterval(() => {
     worker.tick().catch((error: unknown) => log.warn({ err: error }, 'The engine missed a tick.'));
   }, tickEveryMs);
@@ -218,7 +208,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     const plan = await planOf(tenant, input);
     await places.reserve(tenant, input.linkedAccount.id, 1);
     const row = newExecution(tenant, input, plan, { mode: 'async', owner: null, now: clock.now() });
-    await starts.commit(row);
+    await commitStart(row, input, plan);
     wake();
     return { executionId: row.id };
   }
@@ -267,7 +257,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
       const owner = worker;
       const row = newExecution(tenant, input, plan, { mode: 'sync', owner: owner.id, now: clock.now() });
       try {
-        await starts.commit(row);
+        await commitStart(row, input, plan);
         return { row, owner };
       } catch (error) {
         if (!(error instanceof LeaseLostError) || attempt === 3) throw error;
@@ -276,60 +266,29 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     }
   }
 
-  async function acceptEvent(tenant: Tenant, input: EventInput): ReturnType<Engine['acceptEvent']> {
-    const listeners = await lookups.commit({
-      tenant,
-      of: {
-        event: input.event,
-        linkedAccountId: input.linkedAccount.id,
-        configId: input.configId,
-        slug: input.slug,
-      },
-    });
-    const now = clock.now();
-    const executions = await Promise.all(
-      listeners.map(async ({ workflowId, version, slug }) => {
-        const start: StartInput = {
-          workflowId,
-          version,
-          slug: slug ?? undefined,
-          linkedAccount: input.linkedAccount,
-          configId: input.configId,
-          source: 'event',
-          triggerEvent: input.event,
-          payload: input.payload,
-          headers: input.headers,
-          instanceTag: input.instanceTag,
-        };
-        return newExecution(tenant, start, await planOf(tenant, start), { mode: 'async', owner: null, now });
-      }),
-    );
-    if (executions.length > 0) await places.reserve(tenant, input.linkedAccount.id, executions.length);
-    const { executionIds, isDuplicate } = await events.commit({
-      inbox: {
-        id: newId(now.getTime()),
-        tenant,
-        event: input.event,
-        linkedAccountId: input.linkedAccount.id,
-        configId: input.configId,
-        appSlug: input.slug ?? null,
-        payload: storedValue(input.payload),
-        receivedAt: now,
-      },
-      dedup:
-        input.dedupKey === undefined
-          ? undefined
-          : { tenant, scope: `event:${input.event}:${input.linkedAccount.id}`, key: input.dedupKey },
-      executions,
-    });
-    if (executionIds.length > 0) wake();
-    return { accepted: true, executions: executionIds.length, executionIds, isDuplicate };
+  async function acceptEvent(tenant: Tenant, input: EventInput): Promise<EventAnswer> {
+    const answer = await accept(tenant, input);
+    if (answer.executions > 0) wake();
+    return answer;
   }
 
   async function resume(token: string, payload: unknown): ReturnType<Engine['resume']> {
     const woken = await wakeByToken(pool, hashToken(token), payload, clock.now());
     if (woken !== undefined) loop?.lookAtWaits();
     return woken;
+  }
+
+  /** Writes a row that a call starts, once for each key of its workflow's `dedup_key`. */
+  async function commitStart(row: NewExecution, input: StartInput, plan: Plan): Promise<void> {
+    const isFirstCall = input.source === 'api_call' && input.rerunOf === undefined;
+    const rule = isFirstCall ? plan.guard.callDedup : undefined;
+    const arrival = { payload: input.payload, headers: input.requestHeaders, workflowId: input.workflowId };
+    const key = triggerKey(log, row.tenant, rule, arrival, input.linkedAccount.id);
+    if (key === undefined) return starts.commit(row);
+    const workerId = row.owner ?? worker.id;
+    if (!(await startOnce({ pool, queue, workerId }, row, key))) {
+      throw new AppError('duplicate_arrival', { workflowId: row.workflowId, windowS: key.windowS });
+    }
   }
 
   async function stop(tenant: Tenant, executionId: string): Promise<void> {

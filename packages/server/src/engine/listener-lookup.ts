@@ -8,13 +8,15 @@ interface Lookup {
   readonly of: ListenerQuery;
 }
 
+export type ListenerLookup = GroupCommit<Lookup, readonly Listener[]>;
+
 const largestBatch = 500;
 
 /**
  * Asks who listens to events, once for all that ask the same while an earlier question is on its way. Nobody gets
  * an answer older than his question, so an event never starts what was unpublished before it came.
  */
-export function listenerLookup(pool: Pool): GroupCommit<Lookup, readonly Listener[]> {
+export function listenerLookup(pool: Pool): ListenerLookup {
   return groupCommit(async (lookups) => {
     const asked = new Map<string, Promise<Listener[]>>();
     return Promise.all(

@@ -14,6 +14,8 @@ export interface StartInput {
   readonly payload: unknown;
   /** The caller's headers, when the workflow is to see them. */
   readonly headers?: Readonly<Record<string, unknown>> | undefined;
+  /** All of the caller's headers, names in lower case, for the workflow's `dedup_key`; they are not stored. */
+  readonly requestHeaders?: Readonly<Record<string, unknown>> | undefined;
   readonly instanceTag?: string | undefined;
   readonly rerunOf?: string | undefined;
 }

@@ -1,6 +1,7 @@
 import { readConcurrency, type Concurrency } from '#domain/concurrency';
 import { compileSettings, compileTemplate, type CompiledTemplate } from '#domain/template';
 import { outputSettings, readOutputRules, type OutputRules } from '#domain/node-output';
+import { readTriggerGuard, type TriggerGuard } from '#domain/trigger-guard';
 import type { WorkflowDocument } from '#domain/workflow-document';
 import { defaultPort } from '#engine/nodes/node-type';
 import type { NodeRegistry } from '#engine/nodes/index';
@@ -41,6 +42,8 @@ export interface Plan {
   readonly reads: PlanReads;
   /** How often it may run at the same time. */
   readonly concurrency: Concurrency | undefined;
+  /** What is decided before an execution exists. */
+  readonly guard: TriggerGuard;
 }
 
 const defaultTimeoutS = 2 * 3600;
@@ -88,6 +91,7 @@ export function planWorkflow(document: WorkflowDocument, registry: NodeRegistry)
       new Set(nodes.map(({ slug }) => slug)),
     ),
     concurrency: readConcurrency(document.settings),
+    guard: readTriggerGuard(document),
   };
 }
 

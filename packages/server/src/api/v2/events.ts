@@ -241,6 +241,7 @@ async function fire(
     event: event.name,
     payload,
     headers: contextFlag(request, 'include-headers') ? harmlessHeaders(request) : undefined,
+    requestHeaders: request.headers,
     linkedAccount: { id: linkedAccount.id, accountId: linkedAccount.accountId },
     configId: contextValue(request, 'config_id') ?? linkedAccount.accountId,
     slug,

@@ -67,6 +67,7 @@ export function executeRoutes(app: ApiApp, deps: ApiDeps): void {
           payload,
           headers:
             headerOrQuery(request, 'include-headers') === 'true' ? harmlessHeaders(request) : undefined,
+          requestHeaders: request.headers,
           instanceTag: headerOrQuery(request, 'instance_tag'),
         };
         if (headerOrQuery(request, 'sync_execution') !== 'true') {

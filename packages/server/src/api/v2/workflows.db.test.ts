@@ -4,7 +4,7 @@ import { createTestApi, type TestApi, type TestOrganization } from '#api/testing
 import { findListeners } from '#db/workflow-listeners';
 
 const fired: {
-  event: string;
+  event: string | null;
   payload: unknown;
   configId: string;
   slug?: string | undefined;
@@ -17,7 +17,7 @@ before(async () => {
     engine: {
       acceptEvent: (_tenant, input) => {
         fired.push(input);
-        return Promise.resolve({ accepted: true, executions: 0, executionIds: [], isDuplicate: false });
+        return Promise.resolve({ executions: 0, executionIds: [], isDuplicate: false });
       },
     },
   });
