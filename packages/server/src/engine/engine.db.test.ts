@@ -523,3 +523,34 @@ test('an output of 3 MB goes through whole', async () => {
   });
   assert.equal(returnValue, big);
 });
+
+test('sync calls of a workflow with a limit of one wait for each other, and each gets its own answer', async () => {
+  let running = 0;
+  let most = 0;
+  acts.set('alone', async (_ctx, value) => {
+    running += 1;
+    most = Math.max(most, running);
+    await new Promise((resolve) => setImmediate(resolve));
+    running -= 1;
+    return done(value);
+  });
+  const workflow = draft(
+    [
+      ['2', 'act', { name: 'alone', value: '{{event.n}}' }],
+      ['3', 'response', { data: '{{node.2.body}}' }],
+    ],
+    [
+      ['1', '2'],
+      ['2', '3'],
+    ],
+    { concurrency: { limit: 1 } },
+  );
+  const answers = await Promise.all(
+    [1, 2, 3].map((n) => engine.runSync(tenant, { ...workflow, payload: { n }, timeoutMs: 10_000 })),
+  );
+  assert.deepEqual(
+    answers.map(({ isFinished, isErrored, returnValue }) => ({ isFinished, isErrored, returnValue })),
+    [1, 2, 3].map((returnValue) => ({ isFinished: true, isErrored: false, returnValue })),
+  );
+  assert.equal(most, 1);
+});

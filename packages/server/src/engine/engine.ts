@@ -27,6 +27,7 @@ import { builtInNodes, type NodeRegistry } from '#engine/nodes/index';
 import { createPlanCache } from '#engine/plan-cache';
 import { openQueue } from '#engine/queue';
 import { queuePlaces } from '#engine/queue-places';
+import { askUntil, turnKeeper } from '#engine/queued-sync';
 import { readExecution, responseOf, type ExecutionDetail, type ReadOptions } from '#engine/read-executions';
 import { queueRunsOfDeadWorkers } from '#engine/recover';
 import type { RunResult } from '#engine/run';
@@ -155,6 +156,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
   const plans = createPlanCache(pool, registry);
   const places = queuePlaces({ pool, clock, limit: options.queueLimit ?? 100_000 });
   const queue = openQueue();
+  const mustQueue = turnKeeper({ pool, clock });
   const others = wakeUpSender(pool, (error) =>
     log.debug({ err: error }, 'Other workers could not be woken.'),
   );
@@ -233,6 +235,8 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     { timeoutMs, ...input }: StartInput & { readonly timeoutMs: number },
   ): Promise<SyncAnswer> {
     const plan = await planOf(tenant, input);
+    if (await mustQueue(tenant, input.linkedAccount.id, plan))
+      return runQueued(tenant, input, plan, timeoutMs);
     const { row, owner } = await createOwned(tenant, input, plan);
     const run = await owner.adopt(firstRunInput(row, input, plan));
     const result = await within(run.finished, timeoutMs);
@@ -244,6 +248,46 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
       statusCode: result.response?.statusCode,
       isErrored: result.state !== 'completed',
       error: result.failure,
+    };
+  }
+
+  /** The caller waits, but so does the execution: for its turn under a limit, on whichever worker has it. */
+  async function runQueued(
+    tenant: Tenant,
+    input: StartInput,
+    plan: Plan,
+    timeoutMs: number,
+  ): Promise<SyncAnswer> {
+    await places.reserve(tenant, input.linkedAccount.id, 1);
+    const row = newExecution(tenant, input, plan, { mode: 'sync', owner: null, now: clock.now() });
+    await starts.commit(row);
+    wake();
+    const header = await askUntil(async () => {
+      const found = await findExecution(db, tenant, row.id);
+      return found?.finishedAt === null && found.state !== 'waiting' ? undefined : found;
+    }, timeoutMs);
+    if (header === undefined || header.finishedAt === null) return { executionId: row.id, isFinished: false };
+    const detail = await read(tenant, row.id, undefined, {
+      isWhole: true,
+      open: rowOpener(deps.vault),
+    });
+    const failed = detail.nodes.find((node) => node.nodeId === header.failedNodeId);
+    return {
+      executionId: row.id,
+      isFinished: true,
+      returnValue: responseOf(detail) ?? undefined,
+      statusCode: header.statusCode ?? undefined,
+      isErrored: header.state !== 'completed',
+      error:
+        header.errorText === null
+          ? undefined
+          : {
+              nodeId: header.failedNodeId ?? '',
+              nodeName: failed?.name ?? '',
+              message: header.errorText,
+              ...(failed?.error?.status !== undefined && { status: failed.error.status }),
+              ...(failed?.error?.body !== undefined && { body: failed.error.body }),
+            },
     };
   }
 

@@ -9,7 +9,7 @@ before(async () => {
 });
 after(() => api.close());
 
-type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 function call(
   method: Method,
@@ -214,4 +214,22 @@ test('where sign-up is closed nobody makes an organization', async () => {
   } finally {
     await closed.close();
   }
+});
+
+test('an owner limits what an account runs at the same time; a number that is none is refused', async () => {
+  const cookie = await signUp('limits@example.com');
+  const body = { account_id: 'acme', name: 'Acme' };
+  assert.equal((await call('POST', '/linked-accounts', { cookie, body })).statusCode, 200);
+  const put = (url: string, body: unknown) => call('PUT', url, { cookie, body });
+  assert.deepEqual((await call('GET', '/limits', { cookie })).json(), { running_per_account: null });
+  await put('/limits', { running_per_account: 20 });
+  await put('/linked-accounts/acme/limits', { running: 5 });
+  assert.deepEqual((await call('GET', '/limits', { cookie })).json(), { running_per_account: 20 });
+  assert.deepEqual((await call('GET', '/linked-accounts/acme/limits', { cookie })).json(), { running: 5 });
+  const refused = await put('/limits', { running_per_account: 0 });
+  assert.equal(refused.statusCode, 400);
+  assert.match(refused.body, /running_per_account.*at least 1/);
+  assert.equal((await put('/linked-accounts/nobody/limits', { running: 1 })).statusCode, 404);
+  const other = await signUp('other-limits@example.com');
+  assert.equal((await call('GET', '/linked-accounts/acme/limits', { cookie: other })).statusCode, 404);
 });

@@ -6,6 +6,7 @@ import { adminExecutionRoutes } from '#api/admin/executions';
 import { adminLinkedAccountRoutes } from '#api/admin/linked-accounts';
 import { adminMailSettingRoutes } from '#api/admin/mail-settings';
 import { adminOrganizationRoutes } from '#api/admin/organization';
+import { adminRunningLimitRoutes } from '#api/admin/running-limits';
 import { adminSessionRoutes } from '#api/admin/session';
 import { adminVariableRoutes } from '#api/admin/variables';
 import { adminWorkflowRoutes } from '#api/admin/workflows';
@@ -26,4 +27,5 @@ export function adminRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth): void
   adminAppRoutes(app, deps);
   adminExecutionRoutes(app, deps);
   adminMailSettingRoutes(app, deps);
+  adminRunningLimitRoutes(app, deps);
 }
