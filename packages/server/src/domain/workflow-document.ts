@@ -24,6 +24,8 @@ export interface WorkflowNode {
   readonly node_type: string;
   readonly name: string;
   readonly position?: { readonly x: number; readonly y: number } | undefined;
+  /** The loop or try block that the node stands in. */
+  readonly parent_id?: string | undefined;
   /** Settings, templates not yet filled in. */
   readonly data: Readonly<Record<string, unknown>>;
   readonly [extra: string]: unknown;
@@ -33,7 +35,7 @@ export interface Edge {
   readonly id?: string | undefined;
   readonly source: string;
   readonly target: string;
-  /** The port that the edge leaves by: `next`, or `true` and `false` of a rule. */
+  /** The port that the edge leaves by: `next`, `true` and `false` of a rule; `body`, `try`, `catch` lead into a container. */
   readonly source_handle?: string | undefined;
 }
 
@@ -61,6 +63,14 @@ const nodeTypeSynonyms: Readonly<Record<string, string>> = {
   http_request: 'http',
   transformer: 'transform',
   jsonata: 'transform',
+  group: 'loop',
+  for_each: 'loop',
+  foreach: 'loop',
+  loop_group: 'loop',
+  trycatch: 'try_catch',
+  try: 'try_catch',
+  switch_case: 'switch',
+  case: 'switch',
 };
 
 const text = z.union([z.string(), z.number()]).transform(String);
@@ -79,6 +89,9 @@ const nodeSchema = z
     type: z.string().optional(),
     name: z.string().max(limits.name).optional(),
     position: z.object({ x: z.number(), y: z.number() }).nullish(),
+    parent_id: text.nullish(),
+    parentId: text.nullish(),
+    parent_node: text.nullish(),
     data: record.nullish(),
     input_data: record.nullish(),
   })
@@ -89,6 +102,9 @@ const nodeSchema = z
       input_data,
       data,
       position,
+      parent_id,
+      parentId,
+      parent_node,
       incoming_nodes: _in,
       outgoing_nodes: _out,
       ...rest
@@ -98,6 +114,7 @@ const nodeSchema = z
       ctx.addIssue({ code: 'custom', path: ['node_type'], message: 'required' });
       return z.NEVER;
     }
+    const parent = parent_id ?? parentId ?? parent_node;
     const nodeType = Object.hasOwn(nodeTypeSynonyms, written)
       ? (nodeTypeSynonyms[written] ?? written)
       : written;
@@ -106,6 +123,7 @@ const nodeSchema = z
       node_type: nodeType,
       name: raw.name ?? (nodeType === 'start' ? 'Start' : `${nodeType} ${raw.id}`),
       ...(position ? { position } : {}),
+      ...(parent ? { parent_id: parent } : {}),
       data: data ?? input_data ?? {},
     };
   });

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { configValues, orgCredentials, udfValues } from '#db/run-values';
 import { planReads } from '#engine/plan-reads';
-import type { RunInput } from '#engine/run';
+import type { RunInput } from '#engine/run-state';
 import type { RunFacts } from '#engine/run-scope';
 import type { Plan } from '#engine/workflow-plan';
 import { runEnvironment } from '#variables/index';

@@ -62,6 +62,8 @@ export interface EngineOptions {
   readonly retentionDays?: number;
   /** An execution that waits longer for a worker is ended; a week unless given. */
   readonly queueMaxAgeHours?: number;
+  /** Iterations of loops that one execution may have. */
+  readonly batchLimit?: number;
   readonly registry?: NodeRegistry;
   /** Only the crash tests pass one. */
   readonly crash?: CrashHook;
@@ -166,6 +168,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     registry,
     plans,
     queue,
+    batchLimit: options.batchLimit ?? 10_000,
     databaseUrl: options.databaseUrl,
     crash: options.crash,
     onRunLeft: () => loop?.lookAtWaits(),

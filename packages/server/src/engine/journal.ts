@@ -33,6 +33,8 @@ export interface Journal {
   /** Buffers the end of a run, with its last rows, and waits for the commit. */
   end(ending: RunEnding): Promise<void>;
   idle(): Promise<void>;
+  /** Resolves when so little is waiting to be written that a loop may go on adding. */
+  room(): Promise<void>;
 }
 
 export interface JournalDeps {
@@ -60,6 +62,8 @@ const retryEveryMs = 200;
 /** What nobody waits for is written with what somebody waits for, or after this time. */
 const longestUnwaitedMs = 25;
 const mostUnwaited = 500;
+/** Loops that make rows faster than they are written wait above this. */
+const mostBuffered = 4_000;
 
 /** Opens the journal for one worker id; after a lost lease a new one is opened under a new id. */
 export function openJournal(deps: JournalDeps, workerId: string): Journal {
@@ -181,6 +185,12 @@ export function openJournal(deps: JournalDeps, workerId: string): Journal {
     async end(ending) {
       endings.push(ending);
       await wait(ending.executionId);
+    },
+    async room() {
+      while (hasWork() && rows.length > mostBuffered) {
+        kick();
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
     },
     async idle() {
       if (hasWork()) kick();

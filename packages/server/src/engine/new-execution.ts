@@ -3,7 +3,7 @@ import type { ExecutionMode } from '#db/schema';
 import { newId } from '#domain/ids';
 import type { Tenant } from '#domain/tenant';
 import type { StartInput } from '#engine/start-input';
-import type { RunInput } from '#engine/run';
+import type { RunInput } from '#engine/run-state';
 import { storedValue } from '#engine/stored-value';
 import type { Plan } from '#engine/workflow-plan';
 
@@ -59,7 +59,10 @@ export function firstRunInput(row: NewExecution, input: StartInput, plan: Plan):
     isTest: row.workflowVersion === null,
     plan,
     history: [],
+    lastSeq: 0,
     waits: [],
+    batches: 0,
+    response: undefined,
     facts: {
       executionId: row.id,
       workflowId: row.workflowId,

@@ -66,6 +66,6 @@ export function failureBody({
   return { message, status, error: body };
 }
 
-export function errorJson({ message, status, body }: NodeFailure): string {
+export function errorJson({ message, status, body }: Omit<NodeFailure, 'retry'>): string {
   return JSON.stringify({ message, status, body });
 }

@@ -38,7 +38,9 @@ export function runScope(
   facts: RunFacts,
   results: ReadonlyMap<string, NodeResult>,
 ): TemplateScope {
-  const bySlug = new Map(plan.nodes.filter((node) => node.slug !== '').map((node) => [node.slug, node.id]));
+  const bySlug = new Map(
+    [...plan.byId.values()].filter((node) => node.slug !== '').map((node) => [node.slug, node.id]),
+  );
   return {
     values: {
       event: eventOf(facts),
@@ -64,6 +66,19 @@ export function runScope(
     },
     node: (id) => results.get(id),
     nodeIdOf: (slug) => bySlug.get(slug),
+  };
+}
+
+/** The scope inside a container: what is around it, under what is known inside. */
+export function innerScope(
+  outer: TemplateScope,
+  results: ReadonlyMap<string, NodeResult>,
+  values: Readonly<Record<string, unknown>>,
+): TemplateScope {
+  return {
+    ...outer,
+    values: { ...outer.values, ...values },
+    node: (id) => results.get(id) ?? outer.node(id),
   };
 }
 

@@ -11,7 +11,7 @@ const longestWaitMs = 30 * 24 * 3_600_000;
 /** The nodes of one run that wait: a promise each, and that only while other branches keep the run in memory. */
 export interface RunWaits {
   /** The wait that a node was in when the run was loaded, and that it has not taken up yet. */
-  find(nodeId: string, batch: string): StoredWait | undefined;
+  find(nodeId: string, batch: string, history: readonly HistoryEntry[]): StoredWait | undefined;
   /**
    * Commits a wait and resolves when it is over; from the commit on it can be woken. `undefined`: the run leaves
    * memory or ends before.
@@ -23,11 +23,13 @@ export interface RunWaits {
   deliver(wait: StoredWait): boolean;
   /** Lets go of all that wait here: the run leaves memory or ends. */
   release(): void;
+  /** Lets go of what waits in an iteration, or further inside: nobody is interested any more. */
+  drop(batch: string): void;
   /** How many wait. */
   readonly size: number;
   /** The database may hold waits of this run. */
   readonly wereUsed: boolean;
-  /** Ids of waits that are over. */
+  /** Ids of waits that are over, and of those that nobody took up: what they belong to has ended. */
   readonly consumed: readonly string[];
 }
 
@@ -38,6 +40,8 @@ interface Waiting {
   readonly attempt: number;
   readonly at: Date;
   readonly request: Omit<WaitRequest, 'reason'> & { readonly reason: NewWait['reason'] };
+  /** Asked once the wait is committed: nobody is interested any more. */
+  readonly isOver: () => boolean;
 }
 
 /**
@@ -51,38 +55,37 @@ export function runWaits(of: {
   readonly tenant: Tenant;
   readonly executionId: string;
   readonly stored: readonly StoredWait[];
-  readonly history: readonly HistoryEntry[];
   readonly write: (wait: NewWait) => Promise<void>;
   readonly onParked: () => void;
   readonly onUnparked: () => void;
 }): RunWaits {
-  const parked = new Map<string, (woken: Woken | undefined) => void>();
+  const parked = new Map<string, { readonly batch: string; resolve(woken: Woken | undefined): void }>();
   const consumed = new Set<string>();
   const open = new Map<string, StoredWait>();
   let wereUsed = of.stored.length > 0;
-  for (const wait of of.stored) {
-    if (isBehind(wait, of.history)) consumed.add(wait.id);
-    else open.set(placeOf(wait.node_id, wait.batch), wait);
-  }
+  for (const wait of of.stored) open.set(placeOf(wait.node_id, wait.batch), wait);
 
-  function park(id: string): Promise<Woken | undefined> {
+  function park(id: string, batch: string): Promise<Woken | undefined> {
     return new Promise((resolve) => {
-      parked.set(id, resolve);
+      parked.set(id, { batch, resolve });
       of.onParked();
     });
   }
 
   function unpark(id: string, woken: Woken | undefined): void {
-    const resolve = parked.get(id);
+    const node = parked.get(id);
     parked.delete(id);
     if (woken !== undefined) consumed.add(id);
     of.onUnparked();
-    resolve?.(woken);
+    node?.resolve(woken);
   }
 
   return {
-    find: (nodeId, batch) => open.get(placeOf(nodeId, batch)),
-    async begin({ nodeId, batch, attempt, at, request }) {
+    find(nodeId, batch, history) {
+      const wait = open.get(placeOf(nodeId, batch));
+      return wait === undefined || isBehind(wait, history) ? undefined : wait;
+    },
+    async begin({ nodeId, batch, attempt, at, request, isOver }) {
       const id = newId(at.getTime());
       const latest = at.getTime() + longestWaitMs;
       wereUsed = true;
@@ -100,12 +103,16 @@ export function runWaits(of: {
         state: request.state,
         at,
       });
-      return park(id);
+      if (isOver()) {
+        consumed.add(id);
+        return undefined;
+      }
+      return park(id, batch);
     },
     rejoin(wait) {
       open.delete(placeOf(wait.node_id, wait.batch));
       const woken = wokenOf(wait);
-      if (woken === undefined) return park(wait.id);
+      if (woken === undefined) return park(wait.id, wait.batch);
       consumed.add(wait.id);
       return Promise.resolve(woken);
     },
@@ -117,6 +124,13 @@ export function runWaits(of: {
     release() {
       for (const id of parked.keys()) unpark(id, undefined);
     },
+    drop(batch) {
+      for (const [id, node] of parked) {
+        if (batch !== '' && node.batch !== batch && !node.batch.startsWith(`${batch}/`)) continue;
+        consumed.add(id);
+        unpark(id, undefined);
+      }
+    },
     get size() {
       return parked.size;
     },
@@ -124,7 +138,7 @@ export function runWaits(of: {
       return wereUsed;
     },
     get consumed() {
-      return [...consumed];
+      return [...consumed, ...Array.from(open.values(), (wait) => wait.id)];
     },
   };
 }

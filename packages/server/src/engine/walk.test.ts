@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { nodeRegistry } from '#engine/nodes/index';
 import { builtInNodes } from '#engine/nodes/index';
 import { done, nodeType } from '#engine/nodes/node-type';
-import { beginWalk, isReady, leave, type Walk } from '#engine/walk';
+import { beginWalk, leave, readyNodes, type Walk } from '#engine/walk';
 import { planWorkflow, type Plan } from '#engine/workflow-plan';
 import { emptyWorkflowDocument } from '#domain/workflow-document';
 import { z } from 'zod';
@@ -162,7 +162,7 @@ test('a node that was replayed already is not started a second time', () => {
   const walk = beginWalk(plan);
   assert.deepEqual(leave(walk, plan.start, 'next'), [1]);
   assert.deepEqual(leave(walk, plan.start, 'next'), []);
-  assert.ok(isReady(walk, 1));
+  assert.deepEqual(readyNodes(walk), [1]);
 });
 
 test('in every graph of four nodes, however its nodes leave and in whatever order, all settle and joins wait', () => {

@@ -1,25 +1,28 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import { lastSeqs } from '#db/batch-journal';
 import { claimExecutions, loadJournals, releaseExecutions, type ClaimedExecution } from '#db/execution-claim';
 import { isDatabaseAway } from '#db/database-fault';
 import { clientTransaction } from '#db/client-transaction';
-import { loadWaits, type StoredWait } from '#db/wait';
+import { loadWaits } from '#db/wait';
 import { lockLiveWorker, runsOf } from '#db/worker';
 import type { Tenant } from '#domain/tenant';
 import { failureOf } from '#engine/node-failure';
 import { accountValues } from '#engine/account-values';
+import { containerPasts, insideSoFar } from '#engine/container-past';
 import { LeaseLostError, openJournal, type Journal } from '#engine/journal';
 import { takeLease, type Lease } from '#engine/lease';
 import type { PlanCache } from '#engine/plan-cache';
 import type { Queue } from '#engine/queue';
+import type { RunDeps, RunInput } from '#engine/run-state';
 import { historyOf, triggerHeaders } from '#engine/run-history';
 import { openRecorder } from '#engine/recording/run-recorder';
 import { rowOpener } from '#engine/recording/sealed-parts';
 import type { Vault } from '#vault/index';
 import { openSuspension } from '#engine/suspension';
-import { startRun, type Run, type RunDeps, type RunInput } from '#engine/run';
+import { startRun, type Run } from '#engine/run';
 
-export interface WorkerDeps extends Omit<RunDeps, 'suspension'> {
+export interface WorkerDeps extends Omit<RunDeps, 'suspension' | 'pasts'> {
   readonly pool: Pool;
   readonly log: Logger;
   readonly vault: Vault;
@@ -79,6 +82,7 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
   const openRow = rowOpener(deps.vault);
   /** Of the claimed ones in memory. */
   const payloadBytes = new Map<string, number>();
+  const pasts = containerPasts(deps.pool, openRow);
   let strays: readonly string[] = [];
 
   function lose(): void {
@@ -134,12 +138,22 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
 
   async function load(claimed: readonly ClaimedExecution[]): Promise<void> {
     const ids = claimed.map((execution) => execution.id);
-    const [journals, waits] = await Promise.all([loadJournals(deps.pool, ids), loadWaits(deps.pool, ids)]);
+    const [journals, seqs, waits] = await Promise.all([
+      loadJournals(deps.pool, ids),
+      lastSeqs(deps.pool, ids),
+      loadWaits(deps.pool, ids),
+    ]);
     await Promise.all(
       claimed.map(async (execution) => {
         try {
           const history = historyOf(journals.get(execution.id) ?? [], openRow);
-          await adopt(await runInput(execution, history, waits.get(execution.id) ?? []));
+          await adopt(
+            await runInput(execution, {
+              history,
+              lastSeq: seqs.get(execution.id) ?? 0,
+              waits: waits.get(execution.id) ?? [],
+            }),
+          );
         } catch (error) {
           // The database being away is no fault of the execution: it stays a stray, and is queued again.
           if (isDatabaseAway(error)) deps.log.warn({ err: error }, 'A claimed execution could not be read.');
@@ -151,8 +165,7 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
 
   async function runInput(
     row: ClaimedExecution,
-    history: ReturnType<typeof historyOf>,
-    waits: readonly StoredWait[],
+    { history, lastSeq, waits }: Pick<RunInput, 'history' | 'lastSeq' | 'waits'>,
   ): Promise<RunInput> {
     const tenant: Tenant = { orgId: row.org_id, environment: row.environment };
     const plan =
@@ -161,6 +174,7 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
         : await deps.plans.get(tenant, row.workflow_id, row.workflow_version);
     const [trigger, ...rest] = history;
     return {
+      ...(await insideSoFar(deps.pool, openRow, row.id, plan, rest)),
       tenant,
       linkedAccountId: row.linked_account_id,
       appSlug: row.app_slug,
@@ -170,6 +184,7 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
       isTest: row.workflow_version === null,
       plan,
       history: rest,
+      lastSeq,
       waits,
       facts: {
         executionId: row.id,
@@ -205,7 +220,7 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
   async function adopt(input: RunInput): Promise<Run> {
     const { facts, secrets } = await accountValues(deps, input);
     const recorder = openRecorder(deps, journal, { ...input, executionId: input.facts.executionId, secrets });
-    const run = startRun({ ...deps, suspension }, recorder, {
+    const run = startRun({ ...deps, suspension, pasts }, recorder, {
       ...input,
       history: recorder.history,
       facts: { ...input.facts, ...facts },

@@ -6,12 +6,16 @@ import { dataRef } from '#engine/nodes/data-ref';
 import { delay } from '#engine/nodes/delay';
 import { http } from '#engine/nodes/http';
 import { log } from '#engine/nodes/log';
+import { loop } from '#engine/nodes/loop';
+import { merge } from '#engine/nodes/merge';
 import { response } from '#engine/nodes/response';
 import { rule } from '#engine/nodes/rule';
 import { sendEmail } from '#engine/nodes/send-email';
 import { start } from '#engine/nodes/start';
 import { table } from '#engine/nodes/table';
+import { terminateNode } from '#engine/nodes/terminate';
 import { transform } from '#engine/nodes/transform';
+import { tryCatch } from '#engine/nodes/try-catch';
 
 /** Every node type that a workflow may hold, by its name on the wire. */
 export type NodeRegistry = ReadonlyMap<string, NodeType>;
@@ -41,4 +45,8 @@ export const builtInNodes: NodeRegistry = nodeRegistry([
   dataRef,
   log,
   sendEmail,
+  loop,
+  tryCatch,
+  merge,
+  terminateNode,
 ]);

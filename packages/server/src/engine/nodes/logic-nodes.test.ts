@@ -20,6 +20,7 @@ function context(calls: Calls = { lines: [], asked: [] }): NodeContext {
     executionId: 'e',
     nodeId: '2',
     batch: '',
+    predecessors: () => [],
     mode: 'async',
     attempt: 1,
     idempotencyKey: 'e:2:0',

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { ExecutionMode } from '#db/schema';
 import type { NodeServices } from '#engine/node-services';
 import type { Tenant } from '#domain/tenant';
+import type { NodeResult } from '#engine/run-scope';
 import type { RunVariables } from '#engine/recording/run-variables';
 
 /**
@@ -57,6 +58,8 @@ export interface NodeContext {
   /** Aborted when the execution is stopped, times out or its worker loses its lease. */
   readonly signal: AbortSignal;
   readonly services: NodeServices;
+  /** Results of the nodes that led here, in the order of the drawing. */
+  predecessors(): readonly NodeResult[];
   /** Adds a line to the node's console in the execution log; `curl` is a request that can be repeated by hand. */
   log(level: 'debug' | 'info' | 'warn' | 'error' | 'curl', text: string): void;
   /** What custom code keeps by name over all nodes of the run. */
@@ -89,7 +92,16 @@ export type NodeOutcome =
   | { readonly kind: 'done'; readonly body: unknown; readonly port: string; readonly status?: number }
   | { readonly kind: 'respond'; readonly body: unknown; readonly statusCode: number }
   | { readonly kind: 'failed'; readonly failure: NodeFailure }
+  | ({ readonly kind: 'terminated' } & Termination)
   | { readonly kind: 'suspended'; readonly wait: WaitRequest };
+
+/** More than the node itself comes to its end. */
+export interface Termination {
+  /** An iteration or loop that is not there means the execution. */
+  readonly scope: 'execution' | 'iteration' | 'loop';
+  readonly result: 'terminated' | 'error' | 'success';
+  readonly body: { readonly message: string; readonly statusCode: number; readonly action: string };
+}
 
 export type FinishedOutcome = Exclude<NodeOutcome, { kind: 'suspended' }>;
 
@@ -174,6 +186,19 @@ export interface NodeType<Settings = unknown> {
   readonly ports: (settings: Readonly<Record<string, unknown>>) => readonly string[];
   /** Reads by `ctx.page`. */
   readonly hasPages?: boolean;
+  /**
+   * Makes it a container: the ports whose edges lead to the nodes inside. The engine walks those; `run` is not called.
+   */
+  readonly container?: readonly string[];
+  /** Settings of a container that are templated inside, for each iteration, not when it begins. */
+  readonly inside?: readonly string[];
+  /** Ports by which the settings themselves, whatever its edge says, lead to a node. */
+  readonly portsTo?: (settings: Readonly<Record<string, unknown>>, target: string) => readonly string[];
+  /** What is wrong with where the node stands; `around` are the types of the containers, innermost first. */
+  readonly placeProblem?: (
+    settings: Readonly<Record<string, unknown>>,
+    around: readonly string[],
+  ) => string | undefined;
   /** Waits for all its live predecessors instead of the first. */
   readonly joins?: boolean;
   run(settings: Settings, ctx: NodeContext): NodeOutcome | Promise<NodeOutcome>;

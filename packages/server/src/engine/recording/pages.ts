@@ -11,20 +11,18 @@ export interface KeptPage {
 }
 
 /** A page that is in the journal is not asked for again, whether the node or its process failed after it. */
-export function pageKeeper(
-  history: readonly HistoryEntry[],
-  hasPages: (nodeId: string) => boolean,
-): {
-  readonly otherHistory: readonly HistoryEntry[];
+export function pageKeeper(hasPages: (nodeId: string) => boolean): {
+  /** Remembers the pages in a history, and returns the rest of it. */
+  keep(history: readonly HistoryEntry[]): readonly HistoryEntry[];
   of(context: Pick<NodeContext, 'nodeId' | 'batch'>, keep: (page: KeptPage) => void): NodeContext['page'];
 } {
   const isPage = (entry: HistoryEntry): boolean => entry.kind === 'batch' && hasPages(entry.nodeId);
   const kept = new Map<string, unknown>();
-  for (const entry of history) {
-    if (isPage(entry)) kept.set(entry.batch, entry.output);
-  }
   return {
-    otherHistory: kept.size === 0 ? history : history.filter((entry) => !isPage(entry)),
+    keep(history) {
+      for (const entry of history) if (isPage(entry)) kept.set(entry.batch, entry.output);
+      return kept.size === 0 ? history : history.filter((entry) => !isPage(entry));
+    },
     of: (context, keep) =>
       async function page<T>(index: number, read: () => Promise<T>): Promise<T> {
         const batch = pathOf(context, index);

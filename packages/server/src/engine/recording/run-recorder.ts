@@ -22,6 +22,8 @@ export type BareNodeContext = Omit<NodeContext, 'variables' | 'page' | 'trace'>;
 export interface RunRecorder extends Journal {
   /** The past of the run with its true values; pages of nodes are left out. */
   readonly history: readonly HistoryEntry[];
+  /** Takes over rows of a container that were left out of the history; pages of nodes are not in what it returns. */
+  recall(history: readonly HistoryEntry[]): readonly HistoryEntry[];
   /** Runs one attempt of a node: gives it variables, pages and traces, and hands on only what others may have. */
   attempt(
     node: PlanNode,
@@ -36,8 +38,10 @@ export interface RecordedRun {
   readonly executionId: string;
   readonly tenant: JournalRow['tenant'];
   readonly plan: Plan;
-  /** All rows after the first, true values filled in. */
+  /** Rows after the first, true values filled in. */
   readonly history: readonly HistoryEntry[];
+  /** Number of the last row of the execution, which may be inside a container. */
+  readonly lastSeq: number;
   /** Secrets that templates of this run may read. */
   readonly secrets: readonly unknown[];
   /** A test of a draft: every request is traced. */
@@ -50,15 +54,19 @@ export function openRecorder(
   journal: Journal,
   run: RecordedRun,
 ): RunRecorder {
-  const nodes = new Map(run.plan.nodes.map((node) => [node.id, node]));
+  const nodes = run.plan.byId;
   const masker = createMasker();
-  const pages = pageKeeper(run.history, (nodeId) => nodes.get(nodeId)?.hasPages === true);
+  const pages = pageKeeper((nodeId) => nodes.get(nodeId)?.hasPages === true);
   const variables = runVariables(run.history);
-  let seq = run.history.reduce((last, entry) => Math.max(last, entry.seq), 0);
+  let seq = run.lastSeq;
 
   masker.learn(run.secrets);
-  for (const entry of run.history) {
-    if (entry.kind !== 'start') learnOutput(nodes.get(entry.nodeId), entry.output);
+  learnOutputs(run.history);
+
+  function learnOutputs(history: readonly HistoryEntry[]): void {
+    for (const entry of history) {
+      if (entry.kind !== 'start') learnOutput(nodes.get(entry.nodeId), entry.output);
+    }
   }
 
   function learnOutput(node: PlanNode | undefined, body: unknown): void {
@@ -75,11 +83,16 @@ export function openRecorder(
   }
 
   return {
-    history: pages.otherHistory,
+    history: pages.keep(run.history),
+    recall(history) {
+      learnOutputs(history);
+      return pages.keep(history);
+    },
     add: (row) => journal.add(recorded(row)),
     addAndCommit: (row) => journal.addAndCommit(recorded(row)),
     end: ({ errorText, ...ending }) =>
       journal.end({ ...ending, errorText: errorText === undefined ? undefined : masker.text(errorText) }),
+    room: () => journal.room(),
     idle: () => journal.idle(),
     async attempt(node, context, attempt) {
       const outcome = await attempt({
@@ -98,6 +111,7 @@ export function openRecorder(
               attempt: context.attempt,
               kind: 'batch',
               status: 'success',
+              port: 'page',
               durationMs: page.durationMs,
               output: storedValue(page.value),
               at: deps.clock.now(),
@@ -112,7 +126,7 @@ export function openRecorder(
   };
 
   function handedOn(node: PlanNode, outcome: NodeOutcome | undefined): NodeOutcome | undefined {
-    if (outcome === undefined || outcome.kind === 'failed' || !('body' in outcome)) return outcome;
+    if (outcome?.kind !== 'done' && outcome?.kind !== 'respond') return outcome;
     const body = includedBody(node.output, outcome.body);
     learnOutput(node, body);
     return { ...outcome, body };
