@@ -140,6 +140,41 @@ begin
 end $function$
 
 
+table agent_memory
+  id bigint not null identity
+  org_id text not null
+  environment text not null
+  linked_account_id text not null
+  store text not null
+  identifier text not null
+  run_key text not null
+  role text not null
+  content text not null
+  created_at timestamp with time zone not null default now()
+  agent_memory_org_id_environment_run_key_role_key: UNIQUE (org_id, environment, run_key, role)
+  agent_memory_pkey: PRIMARY KEY (id)
+  agent_memory_linked_account_id_fkey: FOREIGN KEY (linked_account_id) REFERENCES linked_account(id) ON DELETE CASCADE
+  agent_memory_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
+  agent_memory_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
+  agent_memory_role_check: CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text])))
+  INDEX agent_memory_org_id_environment_linked_account_id_store_ide_idx ON public.agent_memory USING btree (org_id, environment, linked_account_id, store, identifier, id DESC)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table agent_step
+  org_id text not null
+  environment text not null
+  run_key text not null
+  seq integer not null
+  entry_sealed bytea not null
+  created_at timestamp with time zone not null default now()
+  agent_step_pkey: PRIMARY KEY (org_id, environment, run_key, seq)
+  agent_step_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
+  agent_step_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
+  INDEX agent_step_created_at_idx ON public.agent_step USING btree (created_at)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
 table api_key
   id text not null
   org_id text not null
@@ -206,6 +241,42 @@ table child_execution
   environment text not null
   child_execution_id text not null
   child_execution_pkey: PRIMARY KEY (parent_execution_id, node_id, batch)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table code_function
+  id text not null
+  org_id text not null
+  environment text not null
+  name text not null
+  description text not null default ''::text
+  latest_version integer not null
+  created_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now()
+  code_function_org_id_environment_name_key: UNIQUE (org_id, environment, name)
+  code_function_pkey: PRIMARY KEY (id)
+  code_function_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
+  code_function_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
+  code_function_latest_version_check: CHECK ((latest_version > 0))
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table code_function_version
+  function_id text not null
+  version integer not null
+  org_id text not null
+  environment text not null
+  language text not null
+  code text not null
+  inputs jsonb not null
+  outputs jsonb not null
+  created_at timestamp with time zone not null default now()
+  code_function_version_pkey: PRIMARY KEY (function_id, version)
+  code_function_version_function_id_fkey: FOREIGN KEY (function_id) REFERENCES code_function(id) ON DELETE CASCADE
+  code_function_version_inputs_check: CHECK ((jsonb_typeof(inputs) = 'array'::text))
+  code_function_version_language_check: CHECK ((language = ANY (ARRAY['javascript'::text, 'python'::text])))
+  code_function_version_outputs_check: CHECK ((jsonb_typeof(outputs) = 'array'::text))
+  code_function_version_version_check: CHECK ((version > 0))
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
@@ -667,6 +738,23 @@ table mail_setting
   mail_setting_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
   mail_setting_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
   mail_setting_security_check: CHECK ((security = ANY (ARRAY['tls'::text, 'starttls'::text, 'none'::text])))
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table model_provider
+  org_id text not null
+  environment text not null
+  name text not null
+  kind text not null
+  base_url text not null
+  default_model text
+  key_sealed bytea not null
+  created_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now()
+  model_provider_pkey: PRIMARY KEY (org_id, environment, name)
+  model_provider_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
+  model_provider_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
+  model_provider_kind_check: CHECK ((kind = ANY (ARRAY['openai'::text, 'anthropic'::text])))
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 

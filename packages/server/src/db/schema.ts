@@ -501,6 +501,61 @@ export interface DataRefEntryTable extends TenantColumns {
   external_id: string;
 }
 
+/** One input or output of a function that workflows share. */
+export interface FunctionField {
+  readonly name: string;
+  readonly type: 'any' | 'string' | 'number' | 'boolean' | 'array' | 'object';
+  readonly required: boolean;
+  readonly description: string;
+}
+
+export interface CodeFunctionTable extends TenantColumns {
+  id: string;
+  name: string;
+  description: Generated<string>;
+  latest_version: number;
+  created_at: DefaultedTimestamp;
+  updated_at: DefaultedTimestamp;
+}
+
+export interface CodeFunctionVersionTable extends TenantColumns {
+  function_id: string;
+  version: number;
+  language: 'javascript' | 'python';
+  code: string;
+  inputs: Json<FunctionField[]>;
+  outputs: Json<FunctionField[]>;
+  created_at: DefaultedTimestamp;
+}
+
+export interface ModelProviderTable extends TenantColumns {
+  name: string;
+  kind: 'openai' | 'anthropic';
+  base_url: string;
+  default_model: string | null;
+  key_sealed: Buffer;
+  created_at: DefaultedTimestamp;
+  updated_at: DefaultedTimestamp;
+}
+
+export interface AgentStepTable extends TenantColumns {
+  run_key: string;
+  seq: number;
+  entry_sealed: Buffer;
+  created_at: DefaultedTimestamp;
+}
+
+export interface AgentMemoryTable extends TenantColumns {
+  id: Generated<string>;
+  linked_account_id: string;
+  store: string;
+  identifier: string;
+  run_key: string;
+  role: 'user' | 'assistant';
+  content: string;
+  created_at: DefaultedTimestamp;
+}
+
 export interface Database {
   organization: OrganizationTable;
   api_key: ApiKeyTable;
@@ -537,6 +592,11 @@ export interface Database {
   data_ref_entry: DataRefEntryTable;
   variable_definition: VariableDefinitionTable;
   variable_value: VariableValueTable;
+  code_function: CodeFunctionTable;
+  code_function_version: CodeFunctionVersionTable;
+  model_provider: ModelProviderTable;
+  agent_step: AgentStepTable;
+  agent_memory: AgentMemoryTable;
 }
 
 /** A handle for queries: the pool, or a transaction on it. */

@@ -623,6 +623,18 @@ export const errorCatalogue = {
     'never',
     (d) => `The code used more than ${d.limitMb} MB and was ended.`,
   ),
+  function_not_found: spec<{ id: string }>(
+    404,
+    'RESOURCE_NOT_FOUND',
+    'never',
+    (d) => `There is no function "${d.id}": it was deleted, or never existed here. Choose another one.`,
+  ),
+  function_input_invalid: spec<{ name: string; reason: string }>(
+    422,
+    'VALIDATION_ERROR',
+    'never',
+    (d) => `The function "${d.name}" was not called: ${d.reason}.`,
+  ),
   sandbox_busy: spec<{ waiting: number }>(
     503,
     'SERVER_ERROR',

@@ -1,3 +1,4 @@
+import type { FunctionField } from '#db/schema';
 import type { Tenant } from '#domain/tenant';
 import type { FileStore, OpenSource } from '#files/index';
 import type { Mail } from '#mail/index';
@@ -32,6 +33,17 @@ export interface NodeServices {
     output: unknown;
     console: readonly { level: string; text: string }[];
     variables?: Readonly<Record<string, unknown>>;
+  }>;
+  /** @throws AppError `function_not_found` */
+  findFunction(
+    tenant: Tenant,
+    id: string,
+    version?: number,
+  ): Promise<{
+    name: string;
+    language: 'javascript' | 'python';
+    code: string;
+    inputs: readonly FunctionField[];
   }>;
   runJsonata(input: {
     expression: string;

@@ -3,6 +3,7 @@ import { actionEffect, executeAction, type ConnectionDeps } from '#connections/i
 import type { HttpNodeRequest, NodeServices } from '#engine/node-services';
 import { createOpenSource, type FileStore } from '#files/index';
 import type { Mail } from '#mail/index';
+import { getFunction } from '#functions/index';
 import type { Outbound } from '#outbound/index';
 import type { Sandbox } from '#sandbox/index';
 
@@ -26,6 +27,7 @@ export function productServices(
     actionEffect: ({ slug, actionId, input, idempotencyKey }) =>
       actionEffect(deps.connectors, slug, actionId, input, idempotencyKey),
     runCode: (run) => deps.sandbox.runCode(run),
+    findFunction: (tenant, id, version) => getFunction(deps, tenant, id, version),
     runJsonata: (run) => deps.sandbox.runJsonata(run),
     files: deps.files,
     openSource: createOpenSource(deps),

@@ -3,6 +3,7 @@
  * its row. A new sealed column belongs here, or rotation would leave it behind.
  */
 export const sealedColumns = {
+  'agent_step.entry_sealed': { key: ['org_id', 'environment', 'run_key', 'seq'] },
   'api_key.key_sealed': { key: ['id'] },
   'app_setting.client_secret_sealed': { key: ['org_id', 'environment', 'app_slug'] },
   'connection.credential_sealed': { key: ['id'] },
@@ -10,6 +11,7 @@ export const sealedColumns = {
   'journal.secrets_sealed': { key: ['execution_id', 'seq'] },
   'linked_account.org_credentials_sealed': { key: ['id'] },
   'mail_setting.password_sealed': { key: ['org_id', 'environment'] },
+  'model_provider.key_sealed': { key: ['org_id', 'environment', 'name'] },
   'oauth_state.flow_sealed': { key: ['state_hash'] },
   'variable_value.value_sealed': { key: ['id'] },
 } as const satisfies Record<`${string}.${string}`, { readonly key: readonly string[] }>;

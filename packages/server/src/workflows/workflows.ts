@@ -18,6 +18,7 @@ import type { Clock } from '#domain/clock';
 import { AppError } from '#domain/errors';
 import type { FieldProblem } from '#domain/errors';
 import type { LinkedAccountRef } from '#domain/linked-account';
+import { pinFunctions } from '#functions/index';
 import type { Tenant } from '#domain/tenant';
 import { validateWorkflow } from '#domain/workflow-checks';
 import type { NodeTypes } from '#domain/workflow-checks';
@@ -176,10 +177,14 @@ export async function publishWorkflow(
       options.version === undefined
         ? undefined
         : await findVersion(transaction, tenant, workflow.id, options.version);
-    const document = readWorkflowDocument(asked?.document ?? workflow.draft);
+    const frozen = readWorkflowDocument(asked?.document ?? workflow.draft);
+    const functions = await pinFunctions(transaction, tenant, frozen.nodes);
+    // A version that is restored keeps the functions that it was published with.
+    const document = asked === undefined ? { ...frozen, nodes: functions.nodes } : frozen;
     assertValid([
       ...validateWorkflow(document, deps.nodeTypes, 'publish'),
       ...(await triggerProblems(deps, transaction, tenant, document)),
+      ...functions.problems,
     ]);
     if (asked !== undefined) return goLive(transaction, tenant, workflow.id, document, asked.version);
     const latest = await findLatestVersion(transaction, tenant, workflow.id);

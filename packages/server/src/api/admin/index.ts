@@ -1,5 +1,6 @@
 import { adminConfigFieldRoutes } from '#api/admin/config-fields';
 import { adminEventRoutes } from '#api/admin/events';
+import { adminFunctionRoutes } from '#api/admin/functions';
 import { adminAccountConnectionRoutes } from '#api/admin/account-connections';
 import { adminAppRoutes } from '#api/admin/apps';
 import { adminExecutionRoutes } from '#api/admin/executions';
@@ -21,6 +22,7 @@ export function adminRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth): void
   adminLinkedAccountRoutes(app, deps);
   adminEventRoutes(app, deps);
   adminVariableRoutes(app, deps);
+  adminFunctionRoutes(app, deps);
   adminWorkflowRoutes(app, deps);
   adminConfigFieldRoutes(app, deps);
   adminAccountConnectionRoutes(app, deps);

@@ -51,9 +51,15 @@ export function readParameters(given: z.infer<typeof givenParameters>): Record<s
  */
 export async function runAuthorCode(
   run: { code: string; language: 'javascript' | 'python'; params: unknown },
-  ctx: Pick<NodeContext, 'services' | 'tenant' | 'signal' | 'log'>,
+  ctx: Pick<NodeContext, 'services' | 'tenant' | 'signal' | 'log' | 'variables'>,
 ): Promise<unknown> {
-  const result = await ctx.services.runCode({ ...run, tenant: ctx.tenant, signal: ctx.signal });
+  const result = await ctx.services.runCode({
+    ...run,
+    variables: ctx.variables.read(),
+    tenant: ctx.tenant,
+    signal: ctx.signal,
+  });
+  if (result.variables !== undefined) ctx.variables.set(result.variables);
   for (const line of result.console) ctx.log(readLevel(line.level), line.text);
   return result.output;
 }

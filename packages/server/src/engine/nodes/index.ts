@@ -4,6 +4,7 @@ import { customCode } from '#engine/nodes/custom-code';
 import { dataMapper } from '#engine/nodes/data-mapper';
 import { dataRef } from '#engine/nodes/data-ref';
 import { delay } from '#engine/nodes/delay';
+import { callFunction } from '#engine/nodes/function';
 import { http } from '#engine/nodes/http';
 import { log } from '#engine/nodes/log';
 import { loop } from '#engine/nodes/loop';
@@ -38,6 +39,7 @@ export const builtInNodes: NodeRegistry = nodeRegistry([
   rule,
   transform,
   customCode,
+  callFunction,
   delay,
   response,
   dataMapper,

@@ -28,7 +28,9 @@ export interface NodeField {
     | 'conditions'
     | 'app'
     | 'action'
-    | 'action_parameters';
+    | 'action_parameters'
+    | 'function'
+    | 'function_inputs';
   readonly label: string;
   readonly help?: string;
   readonly required?: boolean;
