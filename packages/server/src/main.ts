@@ -112,6 +112,7 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
     { ...foundation, services: productServices(foundation) },
     {
       databaseUrl: database.url,
+      role: config.role,
       concurrency: config.workerConcurrency,
       queueMaxAgeHours: config.queueMaxAgeHours,
     },
@@ -193,6 +194,7 @@ function describe(config: Config, { database, acmeCrm, first, demo }: Facts): Ru
     reference: `${config.publicUrl}/reference`,
     acmeCrm: acmeCrm?.url ?? null,
     database: database.kind,
+    databaseUrl: database.kind === 'embedded' ? database.url : null,
     owner: first?.owner ?? null,
     keys: first?.keys ?? null,
     demo: demo ?? null,

@@ -17,6 +17,7 @@ const state: RunState = {
   reference: 'http://localhost:4000/reference',
   acmeCrm: null,
   database: 'embedded',
+  databaseUrl: null,
   owner: null,
   keys: { test: 'tk-1', production: 'pk-1' },
   demo: null,

@@ -18,6 +18,8 @@ const runState = z.object({
   reference: z.string(),
   acmeCrm: z.string().nullable(),
   database: z.enum(['embedded', 'external']),
+  /** Of the embedded one: a socket, without a password. */
+  databaseUrl: z.string().nullable(),
   owner: z.object({ email: z.string(), password: z.string() }).nullable(),
   keys: z.object({ test: z.string(), production: z.string() }).nullable(),
   demo: z.object({ linkedAccountId: z.string(), portalUrl: z.string() }).nullable(),

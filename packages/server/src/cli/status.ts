@@ -3,12 +3,15 @@ import { request, type RequestOptions } from 'node:http';
 import { z } from 'zod';
 import { readRunState, type RunState } from '#boot/instance';
 import { banner } from '#cli/banner';
+import { fleetTable } from '#cli/fleet-table';
 import { loadConfig } from '#config';
+import { readFleet, type Fleet } from '#db/fleet';
+import { createPool } from '#db/pool';
 
 /** `inlay status`: 0 and the facts when Inlay runs on this data folder, else 1. */
 export async function status(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: { json: { type: 'boolean' } } });
-  const { dataDir } = loadConfig();
+  const { dataDir, databaseUrl } = loadConfig();
   const state = await readRunState(dataDir);
   const isRunning = state !== undefined && isAlive(state.pid) && (await isHealthy(state));
   if (!isRunning) {
@@ -21,10 +24,26 @@ export async function status(args: readonly string[]): Promise<number> {
     return 1;
   }
   const current = { ...state, demo: await freshDemo(state) };
+  const fleet = await fleetAt(databaseUrl ?? state.databaseUrl);
   process.stdout.write(
-    values.json === true ? `${JSON.stringify(facts(current), null, 2)}\n` : banner(current),
+    values.json === true
+      ? `${JSON.stringify({ ...facts(current), ...fleet }, null, 2)}\n`
+      : banner(current) + (fleet === undefined ? '' : fleetTable(fleet)),
   );
   return 0;
+}
+
+/** What all processes on this database do; undefined when it does not answer. */
+async function fleetAt(url: string | null): Promise<Fleet | undefined> {
+  if (url === null) return undefined;
+  const pool = createPool({ url, max: 1, applicationName: 'inlay-status' });
+  try {
+    return await readFleet(pool);
+  } catch {
+    return undefined;
+  } finally {
+    await pool.end();
+  }
 }
 
 /** The facts for programs. The owner's password is for people: the banner shows it. */

@@ -17,7 +17,6 @@ export interface ClaimedExecution {
   readonly trigger_event: string | null;
   readonly source: ExecutionSource;
   readonly mode: ExecutionMode;
-  readonly deadline_at: Date;
   readonly stop_requested_at: Date | null;
   readonly created_at: Date;
 }

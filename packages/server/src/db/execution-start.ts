@@ -61,7 +61,7 @@ const insert = `with fence as materialized (
     select id, org_id, environment, workflow_id, workflow_version, document, linked_account_id, account_id, config_id,
       app_slug, source, trigger_event, mode, case when is_owned then 'running' else 'queued' end,
       case when is_owned then $1 end, timeout_s,
-      case when is_owned then created_at + timeout_s * interval '1 second' end, instance_tag, rerun_of, node_count,
+      case when is_owned then now() + timeout_s * interval '1 second' end, instance_tag, rerun_of, node_count,
       created_at, case when is_owned then created_at end, concurrency_key, concurrency_limit, concurrency_overflow,
       holds_while_waiting, payload_bytes
     from given

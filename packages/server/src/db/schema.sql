@@ -1112,6 +1112,10 @@ table worker
   heartbeat_at timestamp with time zone not null default now()
   is_alive boolean not null default true
   is_retired boolean not null default false
+  role text not null default 'all'::text
+  host text not null default ''::text
+  pid integer not null default 0
+  slots integer not null default 0
   worker_pkey: PRIMARY KEY (id)
 
 table workflow

@@ -228,6 +228,10 @@ export interface WorkerTable {
   heartbeat_at: DefaultedTimestamp;
   is_alive: Generated<boolean>;
   is_retired: Generated<boolean>;
+  role: Generated<string>;
+  host: Generated<string>;
+  pid: Generated<number>;
+  slots: Generated<number>;
 }
 
 export type ExecutionState =

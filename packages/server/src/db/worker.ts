@@ -1,8 +1,23 @@
 import type { Pool, PoolClient } from 'pg';
 
+/** Who a worker is, for its operator. */
+export interface WorkerFacts {
+  readonly role: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Executions that it runs at the same time; 0: it claims none. */
+  readonly slots: number;
+}
+
 /** Enters a worker as alive. */
-export async function insertWorker(pool: Pool, id: string): Promise<void> {
-  await pool.query('insert into worker (id) values ($1)', [id]);
+export async function insertWorker(pool: Pool, id: string, facts?: WorkerFacts): Promise<void> {
+  await pool.query('insert into worker (id, role, host, pid, slots) values ($1, $2, $3, $4, $5)', [
+    id,
+    facts?.role ?? 'all',
+    facts?.host ?? '',
+    facts?.pid ?? 0,
+    facts?.slots ?? 0,
+  ]);
 }
 
 /**
@@ -78,14 +93,15 @@ export async function lockLiveWorker(client: PoolClient, id: string): Promise<bo
   return rowCount === 1;
 }
 
-/** What the database says a worker runs, and which of it somebody asked to stop. */
+/** What the database says a worker runs, which of it somebody asked to stop, and whose time is up by its clock. */
 export async function runsOf(
   pool: Pool,
   workerId: string,
-): Promise<{ id: string; is_stop_asked: boolean }[]> {
-  const { rows } = await pool.query<{ id: string; is_stop_asked: boolean }>({
+): Promise<{ id: string; is_stop_asked: boolean; is_overdue: boolean }[]> {
+  const { rows } = await pool.query<{ id: string; is_stop_asked: boolean; is_overdue: boolean }>({
     name: 'inlay-runs-of',
-    text: 'select id, stop_requested_at is not null as is_stop_asked from execution where owner = $1',
+    text: `select id, stop_requested_at is not null as is_stop_asked, deadline_at <= clock_timestamp() as is_overdue
+      from execution where owner = $1`,
     values: [workerId],
   });
   return rows;

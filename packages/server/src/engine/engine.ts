@@ -55,6 +55,8 @@ export interface EngineDeps {
 export interface EngineOptions {
   /** For the heartbeat's own connection. */
   readonly databaseUrl: string;
+  /** What the process does: it is shown beside its worker. `all` unless given. */
+  readonly role?: string;
   /** How many executions this worker runs at the same time. */
   readonly concurrency: number;
   /** Queued executions that one linked account may have; beyond it starting answers `queue_full`. */
@@ -170,6 +172,8 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     queue,
     batchLimit: options.batchLimit ?? 10_000,
     databaseUrl: options.databaseUrl,
+    role: options.role ?? 'all',
+    slots: options.role === 'api' ? 0 : options.concurrency,
     crash: options.crash,
     onRunLeft: () => loop?.lookAtWaits(),
     onRunEnded: () => loop?.runEnded(),

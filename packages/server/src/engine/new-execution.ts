@@ -54,7 +54,6 @@ export function firstRunInput(row: NewExecution, input: StartInput, plan: Plan):
     linkedAccountId: row.linkedAccountId,
     appSlug: row.appSlug,
     mode: row.mode,
-    deadlineAt: new Date(row.createdAt.getTime() + row.timeoutS * 1_000),
     isStopRequested: false,
     isTest: row.workflowVersion === null,
     plan,

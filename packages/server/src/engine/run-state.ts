@@ -36,7 +36,6 @@ export interface RunInput {
   readonly linkedAccountId: string;
   readonly appSlug: string | null;
   readonly mode: ExecutionMode;
-  readonly deadlineAt: Date;
   readonly isStopRequested: boolean;
   readonly facts: RunFacts;
   readonly plan: Plan;

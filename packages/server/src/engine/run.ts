@@ -35,8 +35,8 @@ export interface Run {
   readonly finished: Promise<RunResult>;
   /** Ends it as stopped: nothing new starts, calls in flight are aborted. */
   stop(): void;
-  /** Ends it as timed out when its deadline has passed. */
-  checkDeadline(now: Date): void;
+  /** Ends it as timed out. */
+  timeOut(): void;
   /** Hands over a wait that was woken. False: the run is on its way out, and whoever has it next will see the wait. */
   wake(wait: StoredWait): boolean;
   /** Lets go without writing anything: the lease is lost. */
@@ -164,8 +164,8 @@ export function startRun(deps: RunDeps, journal: RunRecorder, input: RunInput): 
     stop: () => haltAtOnce('stopped'),
     abandon,
     wake: (wait) => !isEnding && run.halt === undefined && run.waits.deliver(wait),
-    checkDeadline(now) {
-      if (now >= input.deadlineAt) haltAtOnce('timed_out');
+    timeOut() {
+      haltAtOnce('timed_out');
     },
   };
 }

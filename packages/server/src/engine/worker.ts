@@ -30,6 +30,9 @@ export interface WorkerDeps extends Omit<RunDeps, 'suspension' | 'pasts'> {
   readonly plans: PlanCache;
   /** For the heartbeat's own connection. */
   readonly databaseUrl: string;
+  readonly role: string;
+  /** Executions that it claims to run at the same time; 0: none. */
+  readonly slots: number;
   readonly onRunEnded: () => void;
   /** A run was suspended. */
   readonly onRunLeft: () => void;
@@ -69,7 +72,7 @@ export interface Worker {
  */
 export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise<Worker> {
   let isOver = false;
-  const lease: Lease = await takeLease(deps.pool, deps.databaseUrl, lose);
+  const lease: Lease = await takeLease(deps, lose);
   const id = lease.workerId;
   const journal: Journal = openJournal({ ...deps, onLeaseLost: lose }, id);
   const suspension = openSuspension(
@@ -179,7 +182,6 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
       linkedAccountId: row.linked_account_id,
       appSlug: row.app_slug,
       mode: row.mode,
-      deadlineAt: row.deadline_at,
       isStopRequested: row.stop_requested_at !== null,
       isTest: row.workflow_version === null,
       plan,
@@ -240,10 +242,10 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
 
   async function tick(): Promise<void> {
     lease.pulse();
-    const now = deps.clock.now();
-    for (const run of runs.values()) run.checkDeadline(now);
+    // Whose time is up is judged by the database's clock: this machine's may jump.
     const owned = await runsOf(deps.pool, id);
-    for (const { id: executionId, is_stop_asked } of owned) {
+    for (const { id: executionId, is_stop_asked, is_overdue } of owned) {
+      if (is_overdue) runs.get(executionId)?.timeOut();
       if (is_stop_asked) runs.get(executionId)?.stop();
     }
     await giveStraysBack(owned.map((row) => row.id).filter((id) => !runs.has(id) && !loading.has(id)));

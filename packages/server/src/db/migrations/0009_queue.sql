@@ -68,6 +68,14 @@ begin
   end loop;
 end $$;
 
+-- Who a worker is, for its operator.
+alter table worker
+  add column role text not null default 'all',
+  add column host text not null default '',
+  add column pid integer not null default 0,
+  -- executions that it runs at the same time; 0: it claims none
+  add column slots integer not null default 0;
+
 -- What waited in the queue before this one.
 insert into queue (line, execution_id, org_id, environment, linked_account_id, bytes)
   select linked_account_id, id, org_id, environment, linked_account_id, 0 from execution where state = 'queued';
