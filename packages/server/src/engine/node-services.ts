@@ -1,5 +1,6 @@
 import type { FunctionField } from '#db/schema';
 import type { Tenant } from '#domain/tenant';
+import type { ClientTls } from '#outbound/index';
 import type { FileStore, OpenSource } from '#files/index';
 import type { Mail } from '#mail/index';
 import type { TableDeps } from '#records/index';
@@ -11,6 +12,10 @@ export interface NodeServices {
   readonly records: TableDeps;
   /** Sends a request of the author's own making: no credentials, the egress guard applies. */
   sendHttp(request: HttpNodeRequest): Promise<HttpNodeResponse>;
+  /** The same for an answer of any size: its body is read, or left by ending the loop. */
+  openHttp(
+    request: HttpNodeRequest,
+  ): Promise<Omit<HttpNodeResponse, 'body'> & { body: AsyncIterable<Buffer> }>;
   /** Calls an app for a linked account with its stored credentials. */
   executeAction(call: ActionCall): Promise<ActionResult>;
   /**
@@ -67,6 +72,8 @@ export interface HttpNodeRequest {
   /** Text as it is, or the fields of a multipart form. */
   readonly body?: string | { readonly form: readonly (readonly [string, string])[] };
   readonly signal: AbortSignal;
+  /** A certificate of our own for mutual TLS, and authorities to believe besides the usual ones; PEM. */
+  readonly tls?: ClientTls | undefined;
 }
 
 export interface HttpNodeResponse {

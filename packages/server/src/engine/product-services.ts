@@ -23,6 +23,13 @@ export function productServices(
     records: { db: deps.db, vault: deps.vault },
     sendHttp: ({ body, ...request }) =>
       deps.outbound.send({ ...request, ...(body !== undefined && { body: bodyOf(body) }), maxAttempts: 1 }),
+    openHttp: async ({ body, ...request }) => {
+      const opened = await deps.outbound.open({
+        ...request,
+        ...(body !== undefined && { body: bodyOf(body) }),
+      });
+      return { ...opened, body: opened.body as AsyncIterable<Buffer> };
+    },
     executeAction: (call) => executeAction(deps, { ...call, maxAttempts: 1 }),
     actionEffect: ({ slug, actionId, input, idempotencyKey }) =>
       actionEffect(deps.connectors, slug, actionId, input, idempotencyKey),

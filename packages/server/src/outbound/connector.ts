@@ -32,6 +32,8 @@ export function guardedConnector(deps: {
   readonly policy: AddressPolicy;
   readonly resolve: Resolve;
   readonly clock: Clock;
+  /** A certificate of the caller, and authorities. */
+  readonly tls?: object;
 }): buildConnector.connector {
   const resolve = cachedResolve(deps.resolve, deps.clock);
   const byPort = new Map<number, buildConnector.connector>();
@@ -58,7 +60,13 @@ export function guardedConnector(deps: {
         else done(null, addresses[0]?.address ?? '', addresses[0]?.family);
       });
     };
-    return buildConnector({ lookup, timeout: connectTimeoutMs, allowH2: false, keepAlive: true });
+    return buildConnector({
+      lookup,
+      timeout: connectTimeoutMs,
+      allowH2: false,
+      keepAlive: true,
+      ...deps.tls,
+    });
   }
 
   return (options, done) => {

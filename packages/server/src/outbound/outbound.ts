@@ -18,6 +18,7 @@ import { guardedSocket, type SocketTarget } from '#outbound/guarded-socket';
 import { redactedUrl } from '#outbound/redact';
 import { type Hop, redirectedTo } from '#outbound/redirect';
 import { type Effect, type Failure, maxAttempts, nextDelayMs, parseRetryAfter } from '#outbound/retry';
+import { type ClientTls, tlsAgents } from '#outbound/tls-agents';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What a credential adds to a request. */
@@ -51,6 +52,7 @@ export interface OutboundRequest {
   readonly effect?: Effect;
   /** 1: the caller plans every further attempt itself. Default 3. */
   readonly maxAttempts?: number;
+  readonly tls?: ClientTls | undefined;
   /** Named in errors in place of the host. */
   readonly app?: string;
 }
@@ -101,7 +103,8 @@ export interface Outbound {
    * @throws AppError `egress_forbidden`, `egress_timeout`, `provider_unreachable`
    */
   open(
-    request: Pick<OutboundRequest, 'url' | 'headers' | 'timeoutMs' | 'signal' | 'maxRedirects'>,
+    request: Partial<Pick<OutboundRequest, 'method' | 'body'>> &
+      Pick<OutboundRequest, 'url' | 'headers' | 'timeoutMs' | 'signal' | 'maxRedirects' | 'tls'>,
   ): Promise<OutboundStream>;
   /**
    * Connects to a checked address, for protocols other than HTTP (SMTP, SFTP). The caller ends the socket.
@@ -149,18 +152,20 @@ export function createOutbound(options: OutboundOptions): Outbound {
   const { clock } = options;
   const userAgent = options.userAgent ?? 'Inlay';
   const budgets = createCallBudgets({ store: options.budgets ?? memoryBudgetStore(clock), clock });
-  const connector = guardedConnector({
+  const guard = {
     policy: createAddressPolicy(options.allow),
-    resolve: options.resolve ?? ((hostname) => dns.lookup(hostname, { all: true, verbatim: true })),
+    resolve: options.resolve ?? ((hostname: string) => dns.lookup(hostname, { all: true, verbatim: true })),
     clock,
-  });
-  const agent = new Agent({
-    connect: connector,
+  };
+  const connector = guardedConnector(guard);
+  const pool = {
     connections: 128,
     // Node's own servers close idle sockets after 5 s; reusing one at that moment would lose a `once` call.
     keepAliveTimeout: 4_000,
     keepAliveMaxTimeout: 60_000,
-  });
+  };
+  const agent = new Agent({ ...pool, connect: connector });
+  const withTls = tlsAgents((tls) => guardedConnector({ ...guard, tls }), pool);
 
   async function send(request: OutboundRequest): Promise<OutboundResponse> {
     const url = parseUrl(request.url);
@@ -243,11 +248,12 @@ export function createOutbound(options: OutboundOptions): Outbound {
       request.signal === undefined ? timeout.signal : AbortSignal.any([request.signal, timeout.signal]);
     // What was packed for the way is not what the file is: ask for it as it is.
     const headers = { 'accept-encoding': 'identity', ...request.headers };
-    const attempt = { request: { ...request, headers, method: 'GET' }, url, signal };
+    const method = request.method ?? 'GET';
+    const attempt = { request: { ...request, headers, method }, url, signal };
     const startedAt = performance.now();
     const record = (end: Pick<CallRecord, 'status' | 'error'>): void =>
       options.onCall?.({
-        method: 'GET',
+        method,
         url: redactedUrl(url),
         attempt: 1,
         durationMs: performance.now() - startedAt,
@@ -320,7 +326,9 @@ export function createOutbound(options: OutboundOptions): Outbound {
       for (const [name, value] of Object.entries(placement.query)) target.searchParams.set(name, value);
     }
     return undiciRequest(target, {
-      dispatcher: agent,
+      // A certificate is shown to the host it was meant for, not to where that host redirects.
+      dispatcher:
+        request.tls === undefined || hop.url.host !== attempt.url.host ? agent : withTls.of(request.tls),
       method: hop.method,
       headers: {
         'user-agent': userAgent,
@@ -355,7 +363,12 @@ export function createOutbound(options: OutboundOptions): Outbound {
     };
   }
 
-  return { send, open, connect: guardedSocket(connector), close: () => agent.close() };
+  return {
+    send,
+    open,
+    connect: guardedSocket(connector),
+    close: async () => void (await Promise.all([agent.close(), withTls.close()])),
+  };
 }
 
 function joinedHeaders(response: Dispatcher.ResponseData): Record<string, string> {
@@ -419,7 +432,7 @@ function described(error: unknown, attempt: Attempt): unknown {
     const message = 'hold one that HTTP does not allow, or that only the connection itself may set';
     return new AppError('invalid_request', { problems: [{ path: 'headers', message }] }, { cause: error });
   }
-  const wasNotSent = notSent.has(code) || /CERT|SELF_SIGNED|ERR_TLS|ERR_SSL/.test(code);
+  const wasNotSent = notSent.has(code) || /CERT|SELF_SIGNED|ERR_TLS|ERR_SSL|ERR_OSSL/.test(code);
   return new AppError(
     'provider_unreachable',
     { app: attempt.request.app ?? attempt.url.host, reason: reasons[code] ?? code, wasNotSent },

@@ -1,69 +1,27 @@
-import { z } from 'zod';
-import { isForbiddenName, isRecord, parseExactJson } from '#domain/exact-json';
+import { createHash } from 'node:crypto';
+import { parseExactJson } from '#domain/exact-json';
 import { isSecretName } from '#domain/secret-name';
-import { asText } from '#domain/template';
-import type { HttpNodeRequest, HttpNodeResponse } from '#engine/node-services';
-import { done, failed, nodeType, type NodeOutcome } from '#engine/nodes/node-type';
+import type { HttpNodeResponse } from '#engine/node-services';
+import { curlCommand } from '#engine/nodes/curl';
+import {
+  firstPage,
+  mergedBody,
+  nextPage,
+  recordsOf,
+  type PageAnswer,
+  type Pagination,
+} from '#engine/nodes/http-paging';
+import { atPage, requestOf } from '#engine/nodes/http-request';
+import { httpSettings, type HttpSettings } from '#engine/nodes/http-settings';
+import {
+  done,
+  failed,
+  nodeType,
+  type NodeContext,
+  type NodeFailure,
+  type NodeOutcome,
+} from '#engine/nodes/node-type';
 import { retryOfStatus } from '#engine/retry-policy';
-
-const pairs = z.array(
-  z.looseObject({ key: z.string().optional(), name: z.string().optional(), value: z.unknown() }),
-);
-/** `{name: value}`, or a list of `{key, value}`; empty values are left out (spec/workflows §10.4). */
-const texts = z
-  .union([z.record(z.string(), z.unknown()), pairs])
-  .nullish()
-  .transform((given): [string, string][] => {
-    const entries: [string, unknown][] = Array.isArray(given)
-      ? given.map(({ key, name, value }) => [key ?? name ?? '', value])
-      : Object.entries(given ?? {});
-    return entries
-      .filter(([name]) => name !== '' && !isForbiddenName(name))
-      .map(([name, value]): [string, string] => [name, asText(value)])
-      .filter(([, value]) => value !== '');
-  });
-
-const settings = z
-  .looseObject({
-    method: z
-      .string()
-      .default('GET')
-      .transform((method) => method.toUpperCase())
-      .pipe(
-        z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], { error: 'use GET, POST, PUT, PATCH or DELETE' }),
-      ),
-    url: z.string().optional(),
-    base_url: z.string().optional(),
-    path: z.string().optional(),
-    query: texts,
-    headers: texts,
-    body: z.unknown().optional(),
-    body_type: z
-      .string()
-      .default('json')
-      .transform((type) => type.toLowerCase().replaceAll(/[^a-z]/g, ''))
-      .pipe(
-        z.enum(['json', 'html', 'xml', 'text', 'formdata', 'urlencoded'], {
-          error: 'use json, html, xml, text, form-data or urlencoded',
-        }),
-      ),
-  })
-  .transform((given, ctx) => {
-    const written = given.url ?? `${given.base_url ?? ''}${given.path ?? ''}`;
-    if (!URL.canParse(written) || !/^https?:/i.test(written)) {
-      ctx.addIssue({
-        code: 'custom',
-        path: ['url'],
-        message: `"${written.slice(0, 200)}" is not an http(s) address`,
-      });
-      return z.NEVER;
-    }
-    const url = new URL(written);
-    for (const [name, value] of given.query) url.searchParams.append(name, value);
-    return { method: given.method, url, headers: given.headers, body: given.body, bodyType: given.body_type };
-  });
-
-type HttpSettings = z.infer<typeof settings>;
 
 /** A request of the author's own making. It carries no credentials of any app: actions do. */
 export const http = nodeType<HttpSettings>({
@@ -71,9 +29,15 @@ export const http = nodeType<HttpSettings>({
   label: 'HTTP',
   group: 'app',
   help: 'Sends a request to any address on the internet.',
-  // RFC 9110 §9.2: GET is safe, PUT and DELETE are idempotent, POST and PATCH are neither.
-  effect: ({ method }) =>
-    method === 'GET' ? 'read' : method === 'PUT' || method === 'DELETE' ? 'repeatable' : 'once',
+  // RFC 9110 §9.2: GET is safe, PUT and DELETE are idempotent, POST and PATCH are neither. What is asked for page
+  // by page is a question, whatever its method.
+  effect: ({ method, pagination }) =>
+    method === 'GET' || pagination !== undefined
+      ? 'read'
+      : method === 'PUT' || method === 'DELETE'
+        ? 'repeatable'
+        : 'once',
+  hasPages: true,
   fields: {
     method: {
       type: 'select',
@@ -95,10 +59,36 @@ export const http = nodeType<HttpSettings>({
       })),
     },
     body: { type: 'json', label: 'Body' },
+    pagination: {
+      type: 'json',
+      label: 'Pagination',
+      help: 'For answers in pages: {"type": "page", ...}; page, offset, cursor, time_range, sql or custom.',
+    },
+    save_to_file: {
+      type: 'boolean',
+      label: 'Keep the response as a file',
+      help: 'For large answers: the output is a link to the file instead of the content.',
+    },
+    file_name: { type: 'text', label: 'File name' },
+    ttl: { type: 'number', label: 'Life of the file in seconds', help: 'A week when left empty.' },
+    infinite_expiry: { type: 'boolean', label: 'Keep the file for ever' },
+    mtls: { type: 'boolean', label: 'Mutual TLS' },
+    client_certificate: {
+      type: 'textarea',
+      label: 'Client certificate',
+      help: 'PEM. Put it into an encrypted environment variable: {{env.org.CLIENT_CERTIFICATE}}.',
+    },
+    client_key: {
+      type: 'textarea',
+      label: 'Client key',
+      help: 'PEM, from an encrypted environment variable.',
+    },
+    client_key_passphrase: { type: 'text', label: 'Passphrase of the client key' },
+    trust_store: { type: 'textarea', label: 'Trusted authorities', help: 'PEM, besides the usual ones.' },
   },
-  settings,
+  settings: httpSettings,
   omitsMissing: true,
-  logged: ({ method, url, headers, body, bodyType }) => ({
+  logged: ({ method, url, headers, body, bodyType, pagination }) => ({
     method,
     url: shownUrl(url),
     headers: Object.fromEntries(
@@ -106,69 +96,155 @@ export const http = nodeType<HttpSettings>({
     ),
     body: body ?? null,
     body_type: bodyType,
+    ...(pagination !== undefined && { pagination: pagination.type }),
   }),
   async run(given, ctx) {
-    const answer = await ctx.services.sendHttp({ ...requestOf(given), signal: ctx.signal });
-    return judge(given, answer);
+    try {
+      if (given.file !== undefined) return await saved(given, given.file, ctx);
+      if (given.pagination !== undefined) return await allPages(given, given.pagination, ctx);
+      const answer = await ask(given, ctx);
+      return done(answer, undefined, answer.status);
+    } catch (error) {
+      if (error instanceof Refused) return failed(error.failure);
+      throw error;
+    }
   },
 });
 
-const contentTypes = {
-  json: 'application/json',
-  html: 'text/html; charset=utf-8',
-  xml: 'application/xml; charset=utf-8',
-  text: 'text/plain; charset=utf-8',
-  urlencoded: 'application/x-www-form-urlencoded',
-} as const;
+/** An answer that is no success; it ends the node, also in the middle of its pages. */
+class Refused extends Error {
+  readonly failure: NodeFailure;
 
-function requestOf({ method, url, headers, body, bodyType }: HttpSettings): Omit<HttpNodeRequest, 'signal'> {
-  const named = Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value]));
-  const isEmpty = body === undefined || body === null || body === '';
-  if (isEmpty || method === 'GET') return { method, url: url.href, headers: named };
-  if (bodyType === 'formdata') {
-    // The boundary belongs to the body: a content type from the author would contradict it.
-    const { 'content-type': _, ...rest } = named;
-    return { method, url: url.href, headers: rest, body: formOf(body) };
+  constructor(failure: NodeFailure) {
+    super(failure.message);
+    this.failure = failure;
   }
-  return {
-    method,
-    url: url.href,
-    headers: { 'content-type': contentTypes[bodyType], ...named },
-    body: textBody(body, bodyType),
-  };
 }
 
-function textBody(body: unknown, bodyType: Exclude<HttpSettings['bodyType'], 'formdata'>): string {
-  if (bodyType === 'json') return typeof body === 'string' ? body : JSON.stringify(body);
-  if (bodyType === 'urlencoded' && isRecord(body)) {
-    return new URLSearchParams(fieldsOf(body)).toString();
-  }
-  return asText(body);
+async function ask(given: HttpSettings, ctx: NodeContext): Promise<PageAnswer> {
+  const request = requestOf(given);
+  ctx.trace?.(curlCommand({ ...request, url: shownUrl(given.url) }));
+  const answer = await ctx.services.sendHttp({ ...request, signal: ctx.signal });
+  return judged(given, answer, readBody(answer));
 }
 
-function formOf(body: unknown): { form: [string, string][] } {
-  return { form: fieldsOf(isRecord(body) ? body : { body }) };
-}
-
-function fieldsOf(body: Record<string, unknown>): [string, string][] {
-  return Object.entries(body).map(([name, value]): [string, string] => [name, asText(value)]);
-}
-
-/** Judges an answer; needs no network. */
-function judge({ method, url }: HttpSettings, answer: HttpNodeResponse): NodeOutcome {
-  const body = readBody(answer);
-  const { status, headers } = answer;
-  if (status >= 200 && status < 300) return done({ status, headers, body }, undefined, status);
-  return failed({
+/** Judges an answer; needs no network. @throws Refused */
+function judged(
+  { method, url }: HttpSettings,
+  { status, headers, retryAfterMs }: Omit<HttpNodeResponse, 'body'>,
+  body: unknown,
+): PageAnswer {
+  if (status >= 200 && status < 300) return { status, headers, body };
+  throw new Refused({
     message: `${method} ${url.host} answered with status ${status}.`,
     status,
     body,
     retry: retryOfStatus(status),
-    ...(answer.retryAfterMs === undefined ? {} : { retryAfterMs: answer.retryAfterMs }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });
 }
 
-function readBody({ headers, body }: HttpNodeResponse): unknown {
+/** What all pages of one node may hold together; larger extracts are asked for in several nodes. */
+const largestTotal = 64 * 1024 * 1024;
+
+async function allPages(given: HttpSettings, paging: Pagination, ctx: NodeContext): Promise<NodeOutcome> {
+  const bodies: unknown[] = [];
+  let last: PageAnswer | undefined;
+  let lastHash = '';
+  let records = 0;
+  let total = 0;
+  let page = firstPage(paging, ctx.now);
+  for (let index = 0; page !== undefined; index += 1) {
+    const at = atPage(given, page);
+    if (at.url.origin !== given.url.origin) {
+      throw new Refused({
+        message: `The answer names "${at.url.origin}" for the next page; pages are read from ${given.url.origin} only.`,
+        retry: 'never',
+      });
+    }
+    last = await ctx.page(index, () => ask(at, ctx));
+    const text = JSON.stringify(last.body) ?? 'null';
+    const hash = createHash('sha256').update(text).digest('base64');
+    // A provider that does not know the parameter answers the same page for ever.
+    if (hash === lastHash) break;
+    lastHash = hash;
+    total += text.length;
+    if (total > largestTotal) {
+      throw new Refused({
+        message: `The pages hold more than ${largestTotal / 1024 / 1024} MiB together after page ${index + 1}. Ask for less at a time, or set "max_pages".`,
+        retry: 'never',
+      });
+    }
+    bodies.push(last.body);
+    records += recordsOf(paging, last.body)?.length ?? 0;
+    page = nextPage(paging, index, last, records, ctx.now);
+    if (page === undefined && index + 1 >= paging.max_pages) {
+      ctx.log('warn', `Stopped after ${paging.max_pages} pages ("max_pages"); there may be more.`);
+    }
+  }
+  const { status, headers } = last ?? { status: 204, headers: {} };
+  return done({ status, headers, body: mergedBody(bodies) ?? null }, undefined, status);
+}
+
+type FileSettings = NonNullable<HttpSettings['file']>;
+
+/** Streams the answer into the file store: its size is the store's limit, not our memory's. */
+async function saved(
+  given: HttpSettings,
+  { name, ...life }: FileSettings,
+  ctx: NodeContext,
+): Promise<NodeOutcome> {
+  const request = requestOf(given);
+  ctx.trace?.(curlCommand({ ...request, url: shownUrl(given.url) }));
+  const answer = await ctx.services.openHttp({ ...request, signal: ctx.signal });
+  const { status, headers } = answer;
+  if (status < 200 || status > 299) judged(given, answer, await beginningOf(answer));
+  const file = await ctx.services.files.write(
+    ctx.tenant,
+    {
+      name: name ?? nameOf(given.url),
+      contentType: headers['content-type'] ?? 'application/octet-stream',
+      linkedAccountId: ctx.linkedAccount.id,
+      writeKey: ctx.idempotencyKey,
+      ...life,
+    },
+    answer.body,
+  );
+  const body = {
+    file_id: file.id,
+    file_name: file.name,
+    file_size: file.size,
+    file_url: file.url,
+    expires_at: file.expiresAt?.toISOString() ?? null,
+  };
+  return done({ status, headers, body }, undefined, status);
+}
+
+const mostOfRefusal = 64 * 1024;
+
+/** What a refusal says, as far as it is worth reading. */
+async function beginningOf({
+  headers,
+  body,
+}: {
+  readonly headers: HttpNodeResponse['headers'];
+  readonly body: AsyncIterable<Buffer>;
+}): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > mostOfRefusal) break;
+  }
+  return readBody({ headers, body: Buffer.concat(chunks).subarray(0, mostOfRefusal) });
+}
+
+function nameOf(url: URL): string {
+  return url.pathname.split('/').at(-1) || 'response';
+}
+
+function readBody({ headers, body }: Pick<HttpNodeResponse, 'headers' | 'body'>): unknown {
   const text = body.toString('utf8');
   if (!/\bjson\b/i.test(headers['content-type'] ?? '')) return text;
   try {

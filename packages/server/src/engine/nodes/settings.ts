@@ -46,10 +46,13 @@ export function fileList(most: number) {
 
 /** `true`, `"true"`, `"yes"`, `"on"`, 1: forms and templates give switches as text. */
 export function flag(fallback: boolean) {
-  return z.unknown().transform((given) => {
-    if (given === undefined || given === null || given === '') return fallback;
-    return given === true || given === 1 || /^(true|yes|on|1)$/i.test(asText(given));
-  });
+  return z
+    .unknown()
+    .optional()
+    .transform((given) => {
+      if (given === undefined || given === null || given === '') return fallback;
+      return given === true || given === 1 || /^(true|yes|on|1)$/i.test(asText(given));
+    });
 }
 
 /** A number that may come as text; empty counts as left out. */

@@ -81,6 +81,9 @@ export async function createNodeBench(allow: readonly string[] = ['127.0.0.1']):
     now: new Date('2026-03-01T12:00:00Z'),
     signal: new AbortController().signal,
     log: () => undefined,
+    variables: { read: () => ({}), set: () => undefined },
+    page: (_index: number, read: () => Promise<unknown>) => read(),
+    trace: undefined,
     services,
   } as unknown as NodeContext;
   let runs = 0;
