@@ -153,6 +153,12 @@ const table = {
     '1200',
     'The same for one linked account.',
   ),
+  INLAY_WEBHOOK_RATE_LIMIT: setting(
+    count(0, 10_000_000).default(1200),
+    '1200',
+    '6000',
+    'The largest number of calls of one inbound webhook URL in a minute, in each process; 0 is no limit.',
+  ),
   INLAY_FRAME_ANCESTORS: setting(
     list.pipe(z.array(webUrl)).default([]),
     'none',
@@ -262,6 +268,7 @@ export interface Config {
   /** requests of one credential, and of one linked account; 0 is no limit */
   readonly rateLimitPerMinute: number;
   readonly accountRateLimitPerMinute: number;
+  readonly webhookRateLimitPerMinute: number;
   /** origins that may frame the portal */
   readonly frameAncestors: readonly string[];
   readonly workerConcurrency: number;
@@ -343,6 +350,7 @@ function shape(values: Values, demo: boolean, appCredentials: Config['appCredent
     syncTimeoutMs: values.INLAY_SYNC_TIMEOUT_S * 1000,
     rateLimitPerMinute: values.INLAY_RATE_LIMIT,
     accountRateLimitPerMinute: values.INLAY_ACCOUNT_RATE_LIMIT,
+    webhookRateLimitPerMinute: values.INLAY_WEBHOOK_RATE_LIMIT,
     frameAncestors: values.INLAY_FRAME_ANCESTORS.map((origin) => new URL(origin).origin),
     workerConcurrency: values.INLAY_WORKER_CONCURRENCY,
     queueMaxAgeHours: values.INLAY_QUEUE_MAX_AGE_H,

@@ -18,6 +18,7 @@ import { createFileStore, startFileExpiry } from '#files/index';
 import { createMail } from '#mail/index';
 import { createOutbound, postgresBudgetStore } from '#outbound/index';
 import { createSandbox } from '#sandbox/index';
+import { startSubscriptions } from '#ingress/index';
 import { startTriggerLoop } from '#triggers/index';
 import { assertOpensStored, openVault } from '#vault/index';
 
@@ -139,6 +140,8 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
   });
   if (config.role !== 'api') {
     engine.start();
+    const subscriptions = startSubscriptions(deps);
+    opened.defer(() => subscriptions.stop());
     const triggers = startTriggerLoop(deps);
     opened.defer(() => triggers.close());
   }

@@ -48,6 +48,7 @@ test('the routes that anybody may call are exactly these', () => {
       'GET /api/v1/:slug/callback',
       'GET /api/v1/callback.css',
       'GET /api/v1/callback.js',
+      'GET /api/v1/webhook/:slug/:target',
       'GET /api/v2/public/auth-structure/:slug',
       'GET /assets/*',
       'GET /connect',
@@ -64,6 +65,8 @@ test('the routes that anybody may call are exactly these', () => {
       'POST /api/admin/sign-in',
       'POST /api/admin/sign-up',
       'POST /api/portal/session',
+      'POST /api/v1/webhook-trigger/:tenant/:workflow_id/:linked_account_id',
+      'POST /api/v1/webhook/:slug/:target',
     ],
   );
 });

@@ -35,6 +35,8 @@ export interface ApiConfig {
   /** Requests a minute of one credential, and of one linked account; 0 is no limit. */
   readonly rateLimitPerMinute: number;
   readonly accountRateLimitPerMinute: number;
+  /** Calls a minute of one inbound webhook URL; 0 is no limit. */
+  readonly webhookRateLimitPerMinute: number;
 }
 
 /** What the HTTP layer is built from. Each feature's part is named by that feature. */

@@ -47,6 +47,7 @@ const testConfig: ApiConfig = {
   syncTimeoutMs: 10_000,
   rateLimitPerMinute: 0,
   accountRateLimitPerMinute: 0,
+  webhookRateLimitPerMinute: 0,
 };
 
 /** The whole HTTP server on a fresh real database; call `close` in `after`. `overrides` replaces dependencies. */

@@ -1,4 +1,5 @@
 import {
+  type ApiRequest,
   type ApiResponse,
   checkConnection,
   type Choice,
@@ -10,6 +11,7 @@ import {
   loadOptions,
   ProviderError,
   runAction,
+  type Values,
 } from '@inlay/connectors/kit';
 import type { ConnectionDeps, ConnectorCatalogue } from '#connections/deps';
 import { inputProblem } from '#connections/input-problem';
@@ -92,6 +94,23 @@ export async function loadFieldOptions(
   });
 }
 
+/**
+ * Sends one request of a connector with the account's credential; a refusal is an answer like any other.
+ *
+ * @returns the answer, and what is known of the connection
+ * @throws as `executeAction`
+ */
+export async function sendWithConnection(
+  deps: ConnectionDeps,
+  target: ConnectionTarget,
+  request: ApiRequest,
+): Promise<{ readonly response: ApiResponse; readonly meta: Values }> {
+  return withConnection(deps, target, async (_connector, http, meta) => ({
+    response: await http.send(request),
+    meta,
+  }));
+}
+
 /** What resending an action would do. @throws AppError `app_not_found`, `action_not_found` */
 export function actionEffect(
   connectors: ConnectorCatalogue,
@@ -112,7 +131,7 @@ export function actionEffect(
 async function withConnection<T>(
   deps: ConnectionDeps,
   target: ConnectionTarget,
-  work: (connector: Connector, http: HttpPort) => Promise<T>,
+  work: (connector: Connector, http: HttpPort, meta: Values) => Promise<T>,
 ): Promise<T> {
   const { tenant, slug } = target;
   const connector = deps.connectors.get(slug);
@@ -131,7 +150,7 @@ async function withConnection<T>(
   }
   try {
     const live = await liveConnection(deps, owner, context.connection);
-    return await work(connector, connectionHttp(deps, owner, live, target));
+    return await work(connector, connectionHttp(deps, owner, live, target), live.row.meta);
   } catch (error) {
     throw inputProblem(error, connector);
   }

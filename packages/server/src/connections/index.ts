@@ -23,5 +23,10 @@ export { connectWithKeys } from '#connections/connect-with-keys';
 export type { ConnectionDeps, OnConnected } from '#connections/deps';
 export { importOAuthCredential } from '#connections/import-credential';
 export { disconnect } from '#connections/disconnect';
-export { actionEffect, executeAction, loadFieldOptions } from '#connections/execute-action';
+export {
+  actionEffect,
+  executeAction,
+  loadFieldOptions,
+  sendWithConnection,
+} from '#connections/execute-action';
 export { type CallbackHint, type CallbackOutcome, finishOAuth, startOAuth } from '#connections/oauth-flow';

@@ -212,6 +212,33 @@ table app_setting
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
+table app_webhook
+  id text not null
+  org_id text not null
+  environment text not null
+  linked_account_id text not null
+  app_slug text not null
+  trigger text not null
+  is_manual boolean not null default false
+  is_wanted boolean not null
+  provider_id text
+  route_key text
+  secrets_sealed bytea
+  due_at timestamp with time zone
+  attempts integer not null default 0
+  renew_at timestamp with time zone
+  error_text text
+  created_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now()
+  app_webhook_org_id_environment_linked_account_id_app_slug_t_key: UNIQUE (org_id, environment, linked_account_id, app_slug, trigger)
+  app_webhook_pkey: PRIMARY KEY (id)
+  app_webhook_linked_account_id_fkey: FOREIGN KEY (linked_account_id) REFERENCES linked_account(id) ON DELETE CASCADE
+  INDEX app_webhook_due_at_idx ON public.app_webhook USING btree (due_at) WHERE (NOT is_manual)
+  INDEX app_webhook_linked_account_id_app_slug_idx ON public.app_webhook USING btree (linked_account_id, app_slug)
+  INDEX app_webhook_org_id_environment_app_slug_route_key_idx ON public.app_webhook USING btree (org_id, environment, app_slug, route_key)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
 table blob
   org_id text not null
   environment text not null
@@ -1027,6 +1054,19 @@ table sync_window
   sync_window_state_check: CHECK ((state = ANY (ARRAY['open'::text, 'kept'::text, 'dropped'::text])))
   INDEX sync_window_chain ON public.sync_window USING btree (org_id, environment, linked_account_id, workflow_id, config_id, node_id, to_at DESC)
   INDEX sync_window_open ON public.sync_window USING btree (created_at) WHERE (state = 'open'::text)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table trigger_secret
+  id text not null
+  org_id text not null
+  environment text not null
+  workflow_id text not null
+  secret_sealed bytea not null
+  created_at timestamp with time zone not null default now()
+  trigger_secret_pkey: PRIMARY KEY (id)
+  trigger_secret_workflow_id_fkey: FOREIGN KEY (workflow_id) REFERENCES workflow(id) ON DELETE CASCADE
+  INDEX trigger_secret_org_id_environment_workflow_id_idx ON public.trigger_secret USING btree (org_id, environment, workflow_id)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 

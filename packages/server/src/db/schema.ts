@@ -378,6 +378,31 @@ export interface InboxTable extends TenantColumns {
   received_at: Timestamp;
 }
 
+export interface TriggerSecretTable extends TenantColumns {
+  id: string;
+  workflow_id: string;
+  secret_sealed: Buffer;
+  created_at: DefaultedTimestamp;
+}
+
+export interface AppWebhookTable extends TenantColumns {
+  id: string;
+  linked_account_id: string;
+  app_slug: string;
+  trigger: string;
+  is_manual: Generated<boolean>;
+  is_wanted: boolean;
+  provider_id: string | null;
+  route_key: string | null;
+  secrets_sealed: Buffer | null;
+  due_at: NullableTimestamp;
+  attempts: Generated<number>;
+  renew_at: NullableTimestamp;
+  error_text: string | null;
+  created_at: DefaultedTimestamp;
+  updated_at: DefaultedTimestamp;
+}
+
 export interface InboxKeyTable extends TenantColumns {
   scope: string;
   key: string;
@@ -589,6 +614,8 @@ export interface Database {
   child_execution: ChildExecutionTable;
   inbox: InboxTable;
   inbox_key: InboxKeyTable;
+  trigger_secret: TriggerSecretTable;
+  app_webhook: AppWebhookTable;
   environment_limit: EnvironmentLimitTable;
   data_table: DataTableTable;
   data_record: DataRecordTable;

@@ -51,23 +51,36 @@ export async function findListeners(pool: Pool, tenant: Tenant, query: ListenerQ
     .map((row) => ({ workflowId: row.id, version: row.published_version, slug: row.app_slug ?? undefined }));
 }
 
-const listeners = `
-  select w.id, w.published_version, w.app_slug, w.access_filter, a.udf
-  from workflow w
-  join linked_account a on a.org_id = w.org_id and a.environment = w.environment and a.id = $4
+/** The configs `c` and switches `s` of account `a` for workflow `w`; of one config when `$5` is asked for. */
+const switches = (ofConfig: string): string => `
   left join config c
     on c.org_id = w.org_id and c.environment = w.environment and c.linked_account_id = a.id
-    and c.app_slug = w.app_slug and c.config_id = $5
-  left join config_workflow s on s.config_pk = c.id and s.workflow_id = w.id
-  where w.org_id = $1 and w.environment = $2
-    and w.trigger_kind = 'event' and w.trigger_event = $3
-    and w.published_version is not null
-    and ($6::text is null or w.app_slug = $6)
-    and (w.linked_account_id = a.id
+    and c.app_slug = w.app_slug ${ofConfig}
+  left join config_workflow s on s.config_pk = c.id and s.workflow_id = w.id`;
+
+/** As {@link isSwitchedOn} needs them, in the config `$5`. */
+export const accountSwitches = switches('and c.config_id = $5');
+
+/** The same in every config of the account. */
+export const accountSwitchesEverywhere = switches('');
+
+/** That workflow `w` may run for account `a`. */
+export const isSwitchedOn = `(w.linked_account_id = a.id
       or (w.linked_account_id is null
         and coalesce(s.is_enabled, w.is_auto_enabled)
         and (w.app_slug is null or c.id is not null or exists (
           select from connection n
           where n.org_id = w.org_id and n.environment = w.environment
-            and n.linked_account_id = a.id and n.app_slug = w.app_slug))))
+            and n.linked_account_id = a.id and n.app_slug = w.app_slug))))`;
+
+const listeners = `
+  select w.id, w.published_version, w.app_slug, w.access_filter, a.udf
+  from workflow w
+  join linked_account a on a.org_id = w.org_id and a.environment = w.environment and a.id = $4
+  ${accountSwitches}
+  where w.org_id = $1 and w.environment = $2
+    and w.trigger_kind = 'event' and w.trigger_event = $3
+    and w.published_version is not null
+    and ($6::text is null or w.app_slug = $6)
+    and ${isSwitchedOn}
   order by w.created_at, w.id`;

@@ -103,14 +103,19 @@ export function setPublished(
   db: Db,
   tenant: Tenant,
   id: string,
-  published: { version: number; trigger: WorkflowTrigger & { readonly node_id: string } } | null,
+  published: {
+    version: number;
+    trigger: WorkflowTrigger & { readonly node_id: string };
+    /** What it is found by when something happens. */
+    event: string | null;
+  } | null,
 ): Promise<StoredWorkflow> {
   return db
     .updateTable('workflow')
     .set({
       published_version: published?.version ?? null,
       trigger_kind: published?.trigger.kind ?? null,
-      trigger_event: published?.trigger.kind === 'event' ? (published.trigger.event ?? null) : null,
+      trigger_event: published?.event ?? null,
       trigger: published === null ? null : JSON.stringify(published.trigger),
       updated_at: sql<Date>`now()`,
     })

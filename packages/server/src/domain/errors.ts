@@ -579,6 +579,19 @@ export const errorCatalogue = {
     (d) => `The linked account has ${d.limit} executions waiting already. Slow down and try again.`,
   ),
 
+  webhook_not_found: spec<undefined>(
+    404,
+    'RESOURCE_NOT_FOUND',
+    'never',
+    () =>
+      'No workflow listens at this URL: it may be unpublished, switched off for the account, deleted, or the URL is not written as it is shown.',
+  ),
+  webhook_refused: spec<{ reason: string }>(
+    401,
+    'SERVER_ERROR',
+    'never',
+    (d) => `The call is refused: ${d.reason}. Check the secret and the header on both sides.`,
+  ),
   duplicate_arrival: spec<{ workflowId: string; windowS: number }>(
     409,
     'SERVER_ERROR',

@@ -13,6 +13,8 @@ export const sealedColumns = {
   'mail_setting.password_sealed': { key: ['org_id', 'environment'] },
   'model_provider.key_sealed': { key: ['org_id', 'environment', 'name'] },
   'oauth_state.flow_sealed': { key: ['state_hash'] },
+  'trigger_secret.secret_sealed': { key: ['id'] },
+  'app_webhook.secrets_sealed': { key: ['id'] },
   'variable_value.value_sealed': { key: ['id'] },
 } as const satisfies Record<`${string}.${string}`, { readonly key: readonly string[] }>;
 

@@ -17,6 +17,7 @@ import type { StoredWorkflow, WorkflowChanges } from '#db/workflow';
 import type { Clock } from '#domain/clock';
 import { AppError } from '#domain/errors';
 import type { FieldProblem } from '#domain/errors';
+import { newId } from '#domain/ids';
 import type { LinkedAccountRef } from '#domain/linked-account';
 import { pinFunctions } from '#functions/index';
 import type { Tenant } from '#domain/tenant';
@@ -32,13 +33,19 @@ import {
 } from '#domain/workflow-document';
 import type { WorkflowDocument } from '#domain/workflow-document';
 import { readAccessFilter } from '#domain/access-filter';
-import { triggerProblems } from '#workflows/trigger-checks';
+import { takeTriggerSecrets, webhookProblems } from '#domain/webhook-trigger';
+import type { Vault } from '#vault/index';
+import { type AppTriggers, listenedEvent, triggerProblems } from '#workflows/trigger-checks';
+import { storeTriggerSecrets } from '#workflows/trigger-secrets';
 
 export interface WorkflowDeps {
   readonly db: Db;
   /** What the checks must know of the node types; the engine's registry. */
   readonly nodeTypes: NodeTypes;
   readonly clock: Clock;
+  /** Seals what callers of webhook URLs prove themselves with. */
+  readonly vault: Pick<Vault, 'seal'>;
+  readonly connectors: AppTriggers;
 }
 
 /** Who acts on workflows: the SaaS company, perhaps for one account, or that account itself. */
@@ -81,11 +88,12 @@ export async function createWorkflow(
   if (input.slug !== undefined && !(await isAppEnabled(deps.db, caller.tenant, input.slug))) {
     throw new AppError('app_not_found', { slug: input.slug, orgId: caller.tenant.orgId });
   }
-  const document = editDocument(emptyWorkflowDocument(), input);
-  assertValid(validateWorkflow(document, deps.nodeTypes, 'draft'));
+  const written = editDocument(emptyWorkflowDocument(), input);
+  const { document, secrets } = takeTriggerSecrets(undefined, written, newId);
+  assertValid(draftProblems(deps, document));
   return refusingTakenAlias(input.alias, () =>
-    tenantTransaction(deps.db, caller.tenant, (transaction) =>
-      insertWorkflow(transaction, caller.tenant, {
+    tenantTransaction(deps.db, caller.tenant, async (transaction) => {
+      const row = await insertWorkflow(transaction, caller.tenant, {
         name,
         description: input.description ?? '',
         appSlug: input.slug ?? null,
@@ -95,8 +103,10 @@ export async function createWorkflow(
         isAutoEnabled: input.isAutoEnabled ?? false,
         isHiddenInConfig: input.isHiddenInConfig ?? false,
         accessFilter: readAccessFilter(input.accessFilter, input.accessFilterOperator),
-      }),
-    ),
+      });
+      await storeTriggerSecrets(deps, transaction, row, secrets);
+      return row;
+    }),
   );
 }
 
@@ -135,8 +145,10 @@ export async function changeWorkflow(
       if (revision !== undefined && revision !== before.draft_revision) {
         throw new AppError('workflow_changed', { id, revision: before.draft_revision });
       }
-      const document = editDocument(readWorkflowDocument(before.draft), input);
-      assertValid(validateWorkflow(document, deps.nodeTypes, 'draft'));
+      const draft = readWorkflowDocument(before.draft);
+      const { document, secrets } = takeTriggerSecrets(draft, editDocument(draft, input), newId);
+      assertValid(draftProblems(deps, document));
+      await storeTriggerSecrets(deps, transaction, before, secrets);
       const changes: WorkflowChanges = {
         document,
         ...(input.name === undefined ? {} : { name: readName(input.name) }),
@@ -183,10 +195,10 @@ export async function publishWorkflow(
     const document = asked === undefined ? { ...frozen, nodes: functions.nodes } : frozen;
     assertValid([
       ...validateWorkflow(document, deps.nodeTypes, 'publish'),
-      ...(await triggerProblems(deps, transaction, tenant, document)),
+      ...(await triggerProblems(deps, transaction, workflow, document)),
       ...functions.problems,
     ]);
-    if (asked !== undefined) return goLive(transaction, tenant, workflow.id, document, asked.version);
+    if (asked !== undefined) return goLive(transaction, workflow, document, asked.version);
     const latest = await findLatestVersion(transaction, tenant, workflow.id);
     const isUnchanged =
       latest !== undefined &&
@@ -197,21 +209,22 @@ export async function publishWorkflow(
       const description = options.description ?? null;
       await insertVersion(transaction, tenant, { workflowId: workflow.id, version, document, description });
     }
-    return goLive(transaction, tenant, workflow.id, document, version);
+    return goLive(transaction, workflow, document, version);
   });
 }
 
 /** Makes a version the one that runs, with the schedules and polls that follow from it. */
 async function goLive(
   db: Db,
-  tenant: Tenant,
-  workflowId: string,
+  before: StoredWorkflow,
   document: WorkflowDocument,
   version: number,
 ): Promise<StoredWorkflow> {
+  const tenant: Tenant = { orgId: before.org_id, environment: before.environment };
   const trigger = { ...triggerOf(document), node_id: startOf(document)?.id ?? startNodeId };
-  const workflow = await setPublished(db, tenant, workflowId, { version, trigger });
-  await deriveTriggers(db, { tenant, workflowId });
+  const event = listenedEvent(before.app_slug, trigger);
+  const workflow = await setPublished(db, tenant, before.id, { version, trigger, event });
+  await deriveTriggers(db, { tenant, workflowId: before.id });
   return workflow;
 }
 
@@ -266,6 +279,10 @@ function editDocument(before: WorkflowDocument, input: WorkflowInput): WorkflowD
       input.samplePayload === undefined ? before.manual_execution_payload : input.samplePayload,
   });
   return retireNodes(before, after);
+}
+
+function draftProblems({ nodeTypes }: WorkflowDeps, document: WorkflowDocument): FieldProblem[] {
+  return [...validateWorkflow(document, nodeTypes, 'draft'), ...webhookProblems(document, 'draft')];
 }
 
 function readName(name: string | undefined): string {

@@ -7,6 +7,8 @@ import { adminExecutionRoutes } from '#api/admin/executions';
 import { adminLinkedAccountRoutes } from '#api/admin/linked-accounts';
 import { adminMailSettingRoutes } from '#api/admin/mail-settings';
 import { adminOrganizationRoutes } from '#api/admin/organization';
+import { adminAppWebhookRoutes } from '#api/admin/app-webhooks';
+import { adminReceivedEventRoutes } from '#api/admin/received-events';
 import { adminRunningLimitRoutes } from '#api/admin/running-limits';
 import { adminSessionRoutes } from '#api/admin/session';
 import { adminVariableRoutes } from '#api/admin/variables';
@@ -30,4 +32,6 @@ export function adminRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth): void
   adminExecutionRoutes(app, deps);
   adminMailSettingRoutes(app, deps);
   adminRunningLimitRoutes(app, deps);
+  adminReceivedEventRoutes(app, deps);
+  adminAppWebhookRoutes(app, deps);
 }

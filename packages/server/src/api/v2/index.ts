@@ -14,6 +14,8 @@ import { scheduleRoutes } from '#api/v2/schedules';
 import { sessionRoutes } from '#api/v2/sessions';
 import { tableRoutes } from '#api/v2/tables';
 import { variableRoutes } from '#api/v2/variables';
+import { webhookTriggerRoutes } from '#api/v2/webhook-trigger';
+import { appWebhookRoutes } from '#api/v2/app-webhook';
 import { workflowRoutes } from '#api/v2/workflows';
 
 /** Cobalt's wire, one file a topic. */
@@ -32,5 +34,7 @@ export function wireRoutes(app: ApiApp, deps: ApiDeps): void {
   sessionRoutes(app, deps);
   tableRoutes(app, deps);
   variableRoutes(app, deps);
+  webhookTriggerRoutes(app, deps);
+  appWebhookRoutes(app, deps);
   workflowRoutes(app, deps);
 }
