@@ -17,6 +17,7 @@ export interface ClaimedExecution {
   readonly trigger_event: string | null;
   readonly source: ExecutionSource;
   readonly mode: ExecutionMode;
+  readonly is_sub_flow: boolean;
   readonly stop_requested_at: Date | null;
   readonly created_at: Date;
 }
@@ -26,7 +27,8 @@ const claim = `update execution set state = 'running', owner = $1, started_at = 
     deadline_at = coalesce(deadline_at, now() + timeout_s * interval '1 second')
   where id = any($2::text[]) and id between $3 and $4 and state in ('queued', 'waiting')
   returning id, org_id, environment, workflow_id, workflow_version, document, linked_account_id, account_id, config_id,
-    app_slug, trigger_event, source, mode, deadline_at, stop_requested_at, created_at`;
+    app_slug, trigger_event, source, mode, deadline_at, stop_requested_at, created_at,
+    parent_execution_id is not null as is_sub_flow`;
 
 /**
  * Makes the worker the owner of those of the executions that may run now. The caller's transaction holds the

@@ -1,35 +1,67 @@
 import { clientTransaction } from '#db/client-transaction';
-import type { Db, ExecutionState } from '#db/schema';
+import type { Db } from '#db/schema';
 import type { Pool, PoolClient } from 'pg';
 import { sql } from 'kysely';
 import type { Tenant } from '#domain/tenant';
 
 /**
- * Asks an execution to stop. One that nobody runs is stopped at once; a running one is told to its worker.
+ * Asks an execution, and whatever lives of its sub-flows, to stop. Those that nobody runs are stopped at once; the
+ * running ones are told to their workers.
  *
- * @returns its state and owner afterwards; undefined: there is no such execution that could be stopped
+ * @returns the executions and their owners; empty: there is no such execution that could be stopped
  */
 export async function requestStop(
   pool: Pool,
   tenant: Tenant,
   executionId: string,
-): Promise<{ state: ExecutionState; owner: string | null } | undefined> {
+): Promise<{ id: string; owner: string | null }[]> {
   return clientTransaction(pool, async (client) => {
-    const { rows } = await client.query<{ state: ExecutionState; owner: string | null }>(
-      `update execution set stop_requested_at = coalesce(stop_requested_at, now()),
-         state = case when state = 'running' then state else 'stopped' end,
-         finished_at = case when state = 'running' then finished_at else now() end
-       where id = $1 and org_id = $2 and environment = $3 and state in ('queued', 'running', 'waiting')
-       returning state, owner`,
-      [executionId, tenant.orgId, tenant.environment],
-    );
-    await client.query(`delete from wait where execution_id = $1 and org_id = $2 and environment = $3`, [
-      executionId,
-      tenant.orgId,
-      tenant.environment,
+    const stopped = await stopThese(client, tenant, [executionId]);
+    if (stopped.length === 0) return [];
+    // Whoever starts a sub-flow holds its parent: from here on none is added to what has been stopped, but one
+    // that was starting a child of its own may have added it since the last look.
+    for (;;) {
+      const { rows } = await client.query<{ id: string }>(
+        `with recursive tree as (
+           select child_execution_id as id from child_execution where parent_execution_id = $1
+           union
+           select c.child_execution_id from tree t join child_execution c on c.parent_execution_id = t.id
+         )
+         select e.id from tree t join execution e on e.id = t.id
+         where e.finished_at is null and e.stop_requested_at is null
+         order by e.id for update of e`,
+        [executionId],
+      );
+      if (rows.length === 0) break;
+      stopped.push(
+        ...(await stopThese(
+          client,
+          tenant,
+          rows.map(({ id }) => id),
+        )),
+      );
+    }
+    await client.query('delete from wait where execution_id = any($1::text[])', [
+      stopped.map(({ id }) => id),
     ]);
-    return rows[0];
+    return stopped;
   });
+}
+
+async function stopThese(
+  client: PoolClient,
+  tenant: Tenant,
+  ids: readonly string[],
+): Promise<{ id: string; owner: string | null }[]> {
+  const { rows } = await client.query<{ id: string; owner: string | null }>(
+    `update execution set stop_requested_at = coalesce(stop_requested_at, now()),
+       state = case when state = 'running' then state else 'stopped' end,
+       finished_at = case when state = 'running' then finished_at else now() end
+     where id = any($1::text[]) and org_id = $2 and environment = $3 and state in ('queued', 'running', 'waiting')
+     returning id, owner`,
+    [ids, tenant.orgId, tenant.environment],
+  );
+  return rows;
 }
 
 /** Queued executions of one account, counted no further than `limit`. */

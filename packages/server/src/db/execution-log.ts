@@ -1,7 +1,7 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { Pool } from 'pg';
 import { loadJournals, type StoredJournalRow } from '#db/execution-claim';
-import type { Db, ExecutionMode, ExecutionSource, ExecutionState } from '#db/schema';
+import type { Db, ExecutionMode, ExecutionSource, ExecutionState, WaitReason } from '#db/schema';
 import type { Environment, Tenant } from '#domain/tenant';
 
 /** An execution as lists and details show it. */
@@ -33,6 +33,10 @@ export interface ExecutionHeader {
   readonly createdAt: Date;
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
+  /** The execution that started it as a sub-flow. */
+  readonly parentExecutionId: string | null;
+  /** Why it is suspended. */
+  readonly waitsFor: WaitReason | null;
 }
 
 const columns = sql`e.id, e.org_id as "orgId", e.environment, e.workflow_id as "workflowId",
@@ -42,7 +46,9 @@ const columns = sql`e.id, e.org_id as "orgId", e.environment, e.workflow_id as "
   e.instance_tag as "instanceTag", e.rerun_of as "rerunOf", e.response_node_id as "responseNodeId",
   e.status_code as "statusCode", e.failed_node_id as "failedNodeId", e.error_text as "errorText",
   e.node_count as "nodeCount", e.finished_node_count as "finishedNodeCount", e.created_at as "createdAt",
-  e.started_at as "startedAt", e.finished_at as "finishedAt"`;
+  e.started_at as "startedAt", e.finished_at as "finishedAt", e.parent_execution_id as "parentExecutionId",
+  case when e.state = 'waiting' then (select x.reason from wait x where x.execution_id = e.id and x.woken_by is null
+    order by x.reason = 'retry', x.due_at limit 1) end as "waitsFor"`;
 
 const withWorkflow = sql`execution e left join workflow w
   on w.org_id = e.org_id and w.environment = e.environment and w.id = e.workflow_id`;
@@ -120,7 +126,8 @@ async function conditions(
 ): Promise<RawBuilder<unknown> | undefined> {
   const terms = [sql`e.org_id = ${tenant.orgId} and e.environment = ${tenant.environment}`];
   if (filter.linkedAccountId !== undefined) terms.push(sql`e.linked_account_id = ${filter.linkedAccountId}`);
-  if (filter.executionId !== undefined) terms.push(sql`e.id = ${filter.executionId}`);
+  if (filter.executionId === undefined) terms.push(sql`e.is_listed`);
+  else terms.push(sql`e.id = ${filter.executionId}`);
   if (filter.workflowId !== undefined) terms.push(sql`e.workflow_id = ${filter.workflowId}`);
   if (filter.workflowName !== undefined) {
     const ids = await workflowsNamed(db, tenant, filter.workflowName);

@@ -72,7 +72,7 @@ const insertRows = `insert into journal (execution_id, seq, org_id, environment,
       u.status, u.port, u.status_code, u.duration_ms, u.input, u.input_blob, u.output, u.output_blob, u.error,
       u.console, u.retry_at, u.at, u.secrets_sealed, u.variables
     from unnest($2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[], $9::smallint[],
-      $10::text[], $11::text[], $12::text[], $13::int[], $14::int[], $15::json[], $16::bytea[], $17::json[],
+      $10::text[], $11::text[], $12::text[], $13::int[], $14::bigint[], $15::json[], $16::bytea[], $17::json[],
       $18::bytea[], $19::json[], $20::json[], $21::timestamptz[], $22::timestamptz[],
       $23::bytea[], $24::json[])
       as u(execution_id, seq, org_id, environment, node_id, batch, batch_index, attempt, kind, status, port,

@@ -633,6 +633,7 @@ table execution
   parent_batch text
   root_execution_id text
   depth smallint not null default 0
+  is_listed boolean not null default true
   concurrency_key text
   concurrency_limit integer
   concurrency_overflow text
@@ -653,7 +654,6 @@ table execution
   INDEX execution_failed ON ONLY public.execution USING btree (org_id, environment, state, id DESC) WHERE (state = ANY (ARRAY['errored'::text, 'stopped'::text, 'timed_out'::text, 'terminated'::text]))
   INDEX execution_live ON ONLY public.execution USING btree (org_id, environment, linked_account_id, state) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]))
   INDEX execution_owner ON ONLY public.execution USING btree (owner) WHERE (owner IS NOT NULL)
-  INDEX execution_root ON ONLY public.execution USING btree (root_execution_id) WHERE ((root_execution_id IS NOT NULL) AND (finished_at IS NULL))
   INDEX execution_waiting ON ONLY public.execution USING btree (org_id, environment, id) WHERE (state = 'waiting'::text)
   INDEX execution_workflow ON ONLY public.execution USING btree (org_id, environment, workflow_id, id DESC)
   row level security, for the owner too
@@ -706,7 +706,7 @@ table journal
   status text
   port text
   status_code integer
-  duration_ms integer
+  duration_ms bigint
   input json
   input_blob bytea
   output json

@@ -279,6 +279,7 @@ export interface ExecutionTable extends TenantColumns {
   concurrency_overflow: 'queue' | 'drop' | 'replace' | null;
   holds_while_waiting: Generated<boolean>;
   payload_bytes: Generated<number>;
+  is_listed: Generated<boolean>;
 }
 
 export type JournalStatus =

@@ -17,12 +17,13 @@ import type { Clock } from '#domain/clock';
 import { AppError } from '#domain/errors';
 import type { Tenant } from '#domain/tenant';
 import { createAcceptance, triggerKey, type EventAnswer, type EventInput } from '#engine/acceptance';
+import { awaitEnd } from '#engine/await-end';
 import { eventWriter } from '#engine/accept-event';
 import type { CrashHook } from '#engine/crash-points';
 import { listenerLookup } from '#engine/listener-lookup';
 import { LeaseLostError } from '#engine/journal';
 import { firstRunInput, newExecution } from '#engine/new-execution';
-import type { NodeServices } from '#engine/node-services';
+import type { OutsideServices } from '#engine/node-services';
 import { builtInNodes, type NodeRegistry } from '#engine/nodes/index';
 import { createPlanCache } from '#engine/plan-cache';
 import { openQueue } from '#engine/queue';
@@ -38,6 +39,7 @@ import { startOnce } from '#engine/start-once';
 import { startWriter, writeExecutions } from '#engine/start-executions';
 import type { StartInput } from '#engine/start-input';
 import { wakeUpSender } from '#engine/wake-up';
+import { createSubFlows } from '#engine/sub-flows';
 import { startWorkLoop, type WorkLoop } from '#engine/work-loop';
 import { startWorker, type Worker, type WorkerDeps } from '#engine/worker';
 import type { Plan } from '#engine/workflow-plan';
@@ -49,7 +51,7 @@ export interface EngineDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly vault: Vault;
-  readonly services: NodeServices;
+  readonly services: OutsideServices;
 }
 
 export interface EngineOptions {
@@ -165,8 +167,24 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     log.debug({ err: error }, 'Other workers could not be woken.'),
   );
   let loop: WorkLoop | undefined;
+  const readDeps = { db, pool, plans };
+  const subFlows = createSubFlows({
+    pool,
+    clock,
+    plans,
+    queue,
+    workerId: () => worker.id,
+    wake: () => loop?.wake(),
+    read: readWhole,
+  });
+  /** As nodes and callers may see it, not as the log shows it. */
+  function readWhole(tenant: Tenant, executionId: string): Promise<ExecutionDetail | undefined> {
+    const options = { isWhole: true, open: rowOpener(deps.vault) };
+    return readExecution(readDeps, tenant, executionId, undefined, options);
+  }
   const workerDeps: WorkerDeps = {
     ...deps,
+    services: { ...deps.services, subFlows },
     registry,
     plans,
     queue,
@@ -176,7 +194,10 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     slots: options.role === 'api' ? 0 : options.concurrency,
     crash: options.crash,
     onRunLeft: () => loop?.lookAtWaits(),
-    onRunEnded: () => loop?.runEnded(),
+    onRunEnded(run) {
+      loop?.runEnded();
+      if (run.isSubFlow) loop?.lookAtWaits();
+    },
   };
   const closing = new AbortController();
   let worker = await startWorker(workerDeps, liveAgain);
@@ -246,8 +267,13 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
       return runQueued(tenant, input, plan, timeoutMs);
     const { row, owner } = await createOwned(tenant, input, plan);
     const run = await owner.adopt(firstRunInput(row, input, plan));
+    const since = performance.now();
     const result = await within(run.finished, timeoutMs);
-    if (result === undefined || result.state === 'left') return { executionId: row.id, isFinished: false };
+    if (result === undefined) return { executionId: row.id, isFinished: false };
+    if (result.state === 'left') {
+      const isEnded = await awaitEnd(pool, row.id, timeoutMs - (performance.now() - since));
+      return isEnded ? answerOf(tenant, row.id) : { executionId: row.id, isFinished: false };
+    }
     return {
       executionId: row.id,
       isFinished: true,
@@ -274,13 +300,17 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
       return found?.finishedAt === null && found.state !== 'waiting' ? undefined : found;
     }, timeoutMs);
     if (header === undefined || header.finishedAt === null) return { executionId: row.id, isFinished: false };
-    const detail = await read(tenant, row.id, undefined, {
-      isWhole: true,
-      open: rowOpener(deps.vault),
-    });
-    const failed = detail.nodes.find((node) => node.nodeId === header.failedNodeId);
+    return answerOf(tenant, row.id);
+  }
+
+  /** The answer of an execution that ended elsewhere. */
+  async function answerOf(tenant: Tenant, executionId: string): Promise<SyncAnswer> {
+    const detail = await readWhole(tenant, executionId);
+    if (detail === undefined) return { executionId, isFinished: false };
+    const { header, nodes } = detail;
+    const failed = nodes.find((node) => node.nodeId === header.failedNodeId);
     return {
-      executionId: row.id,
+      executionId,
       isFinished: true,
       returnValue: responseOf(detail) ?? undefined,
       statusCode: header.statusCode ?? undefined,
@@ -344,9 +374,9 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
 
   async function stop(tenant: Tenant, executionId: string): Promise<void> {
     const stopped = await requestStop(pool, tenant, executionId);
-    if (stopped !== undefined) {
+    if (stopped.length > 0) {
       // Its own worker need not wait for the next tick.
-      if (stopped.owner === worker.id) worker.runs.get(executionId)?.stop();
+      for (const { id, owner } of stopped) if (owner === worker.id) worker.runs.get(id)?.stop();
       return;
     }
     const header = await findExecution(db, tenant, executionId);

@@ -54,6 +54,7 @@ export function firstRunInput(row: NewExecution, input: StartInput, plan: Plan):
     linkedAccountId: row.linkedAccountId,
     appSlug: row.appSlug,
     mode: row.mode,
+    isSubFlow: false,
     isStopRequested: false,
     isTest: row.workflowVersion === null,
     plan,

@@ -1,4 +1,6 @@
 import type { FunctionField } from '#db/schema';
+import type { EndState } from '#db/journal-flush';
+import type { ExecutionMode } from '#db/schema';
 import type { Tenant } from '#domain/tenant';
 import type { ClientTls } from '#outbound/index';
 import type { FileStore, OpenSource } from '#files/index';
@@ -6,8 +8,12 @@ import type { Mail } from '#mail/index';
 import type { TableDeps } from '#records/index';
 import type { NodeEffect } from '#engine/nodes/node-type';
 
+/** What the engine itself gives to its nodes; the rest comes from outside. */
+export type OutsideServices = Omit<NodeServices, 'subFlows'>;
+
 /** The outside as nodes may use it. `main` builds it from outbound, connections and the sandbox; tests pass fakes. */
 export interface NodeServices {
+  readonly subFlows: SubFlows;
   /** Where tables and data references are kept. */
   readonly records: TableDeps;
   /** Sends a request of the author's own making: no credentials, the egress guard applies. */
@@ -64,6 +70,41 @@ export interface NodeServices {
   /** Sends mail by the node's own server, the environment's, or the installation's. */
   readonly mail: Pick<Mail, 'send'>;
 }
+
+/** Executions that are children of others. */
+export interface SubFlows {
+  /** Starts the child of a node, or finds the one that it has started; a refusal says what to change. */
+  start(call: SubFlowCall): Promise<{ readonly executionId: string } | { readonly refusal: string }>;
+  result(tenant: Tenant, executionId: string): Promise<ChildResult>;
+}
+
+export interface SubFlowCall {
+  readonly tenant: Tenant;
+  readonly parent: { readonly executionId: string; readonly nodeId: string; readonly batch: string };
+  /** Id or alias. */
+  readonly workflow: string;
+  readonly payload: unknown;
+  readonly mode: ExecutionMode;
+  readonly linkedAccount: { readonly id: string; readonly accountId: string };
+  readonly configId: string;
+  /** App of the parent's workflow. */
+  readonly appSlug: string | undefined;
+}
+
+export type ChildResult =
+  | { readonly state: 'gone' }
+  | { readonly state: 'unfinished' }
+  | {
+      readonly state: EndState;
+      readonly returnValue: unknown;
+      /** Output of the Terminate node that ended it. */
+      readonly termination: unknown;
+      readonly error: {
+        readonly message: string;
+        readonly status?: number | undefined;
+        readonly body?: unknown;
+      };
+    };
 
 export interface HttpNodeRequest {
   readonly method: string;

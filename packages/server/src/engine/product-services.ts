@@ -1,6 +1,6 @@
 import { FormData } from 'undici';
 import { actionEffect, executeAction, type ConnectionDeps } from '#connections/index';
-import type { HttpNodeRequest, NodeServices } from '#engine/node-services';
+import type { HttpNodeRequest, OutsideServices } from '#engine/node-services';
 import { createOpenSource, type FileStore } from '#files/index';
 import type { Mail } from '#mail/index';
 import { getFunction } from '#functions/index';
@@ -18,7 +18,7 @@ export function productServices(
     readonly files: FileStore;
     readonly mail: Mail;
   },
-): NodeServices {
+): OutsideServices {
   return {
     records: { db: deps.db, vault: deps.vault },
     sendHttp: ({ body, ...request }) =>

@@ -64,7 +64,7 @@ export async function readExecution(
   if (header === undefined) return undefined;
   const [rows, plan] = await Promise.all([readJournal(deps.pool, executionId), planOf(deps, tenant, header)]);
   const history = historyOf(rows, open);
-  const nodes = nodeRuns(history, plan, header.state === 'running');
+  const nodes = nodeRuns(history, plan, header.finishedAt === null);
   return { header, nodes: isWhole ? nodes : nodes.map(cutForLog), variables: variablesOf(history) };
 }
 

@@ -36,6 +36,8 @@ export interface RunInput {
   readonly linkedAccountId: string;
   readonly appSlug: string | null;
   readonly mode: ExecutionMode;
+  /** Another execution may wait for its end. */
+  readonly isSubFlow: boolean;
   readonly isStopRequested: boolean;
   readonly facts: RunFacts;
   readonly plan: Plan;

@@ -32,6 +32,7 @@ export interface Run {
   readonly executionId: string;
   /** The linked account: the unit of fairness. */
   readonly group: string;
+  readonly isSubFlow: boolean;
   readonly finished: Promise<RunResult>;
   /** Ends it as stopped: nothing new starts, calls in flight are aborted. */
   stop(): void;
@@ -160,6 +161,7 @@ export function startRun(deps: RunDeps, journal: RunRecorder, input: RunInput): 
   return {
     executionId,
     group: input.linkedAccountId,
+    isSubFlow: input.isSubFlow,
     finished,
     stop: () => haltAtOnce('stopped'),
     abandon,

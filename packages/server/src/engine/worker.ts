@@ -33,7 +33,7 @@ export interface WorkerDeps extends Omit<RunDeps, 'suspension' | 'pasts'> {
   readonly role: string;
   /** Executions that it claims to run at the same time; 0: none. */
   readonly slots: number;
-  readonly onRunEnded: () => void;
+  readonly onRunEnded: (run: Run) => void;
   /** A run was suspended. */
   readonly onRunLeft: () => void;
 }
@@ -182,6 +182,7 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
       linkedAccountId: row.linked_account_id,
       appSlug: row.app_slug,
       mode: row.mode,
+      isSubFlow: row.is_sub_flow,
       isStopRequested: row.stop_requested_at !== null,
       isTest: row.workflow_version === null,
       plan,
@@ -237,7 +238,7 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
     await run.finished;
     runs.delete(run.executionId);
     payloadBytes.delete(run.executionId);
-    deps.onRunEnded();
+    deps.onRunEnded(run);
   }
 
   async function tick(): Promise<void> {

@@ -16,6 +16,15 @@ const wireStatus = {
   terminated: 'TERMINATED',
 } as const;
 
+/** What a suspended execution waits for; a retry waits for time. */
+const wireWait = {
+  retry: 'time',
+  delay: 'time',
+  webhook: 'webhook',
+  human_task: 'human_task',
+  sub_flow: 'sub_flow',
+} as const;
+
 /** Cobalt's clients know three sources only. */
 const wireSource = {
   event: 'Event',
@@ -51,7 +60,7 @@ export const executionShape = z.object({
   org_id: z.string(),
   environment: z.enum(['test', 'production']),
   status: executionStatus,
-  waiting_on: z.literal('time').optional(),
+  waiting_on: z.enum(Object.values(wireWait)).optional(),
   linked_account_id: z.string(),
   config_id: z.string(),
   associated_application: named,
@@ -67,6 +76,7 @@ export const executionShape = z.object({
   completion_time: z.string().optional(),
   instance_execution_time: z.number().optional(),
   is_child_instance: z.boolean(),
+  parent_execution_id: z.string().optional(),
   instance_tag: z.string().optional(),
   error: z.object({ node_id: z.string(), message: z.string() }).optional(),
   rerun_of: z.string().optional(),
@@ -128,7 +138,7 @@ export function shapeExecution(
     org_id: header.orgId,
     environment: header.environment,
     status: statusOf(header),
-    ...(header.state === 'waiting' && { waiting_on: 'time' as const }),
+    ...(header.state === 'waiting' && { waiting_on: wireWait[header.waitsFor ?? 'retry'] }),
     linked_account_id: header.accountId,
     config_id: header.configId,
     associated_application: app,
@@ -149,7 +159,8 @@ export function shapeExecution(
       completion_time: wireTime(header.finishedAt),
       instance_execution_time: header.finishedAt.getTime() - begun.getTime(),
     }),
-    is_child_instance: false,
+    is_child_instance: header.parentExecutionId !== null,
+    ...(header.parentExecutionId !== null && { parent_execution_id: header.parentExecutionId }),
     ...(header.instanceTag !== null && { instance_tag: header.instanceTag }),
     ...(header.errorText !== null && {
       error: { node_id: header.failedNodeId ?? '', message: header.errorText },

@@ -13,11 +13,10 @@ alter table execution
   add column parent_batch text,
   -- the first of its line of sub-flows; null: it is that first one itself
   add column root_execution_id text,
-  add column depth smallint not null default 0;
+  add column depth smallint not null default 0,
+  -- a sub-flow is in lists only when its parent's workflow wants it there
+  add column is_listed boolean not null default true;
 
--- a stop goes from the root to all that live under it
-create index execution_root on execution (root_execution_id)
-  where root_execution_id is not null and finished_at is null;
 -- a week is not dropped while one of these is in it
 create index execution_waiting on execution (org_id, environment, id) where state = 'waiting';
 
@@ -119,3 +118,6 @@ begin
     and not exists (select from execution e where e.id = parent_execution_id);
   return dropped;
 end $$;
+
+-- A node that waited for 30 days took longer than an integer counts in milliseconds.
+alter table journal alter column duration_ms type bigint;

@@ -13,6 +13,7 @@ import { response } from '#engine/nodes/response';
 import { rule } from '#engine/nodes/rule';
 import { sendEmail } from '#engine/nodes/send-email';
 import { start } from '#engine/nodes/start';
+import { subFlow } from '#engine/nodes/sub-flow';
 import { table } from '#engine/nodes/table';
 import { terminateNode } from '#engine/nodes/terminate';
 import { transform } from '#engine/nodes/transform';
@@ -41,6 +42,7 @@ export const builtInNodes: NodeRegistry = nodeRegistry([
   customCode,
   callFunction,
   delay,
+  subFlow,
   response,
   dataMapper,
   table,

@@ -64,10 +64,11 @@ export async function createNodeBench(allow: readonly string[] = ['127.0.0.1']):
       metadata: null,
     })
     .execute();
-  const services: NodeServices = productServices({
+  const outside = productServices({
     ...parts,
     sandbox: {} as Sandbox, // no node here runs code
   } as unknown as Parameters<typeof productServices>[0]);
+  const services: NodeServices = { ...outside, subFlows: {} as NodeServices['subFlows'] };
   const context = {
     tenant,
     linkedAccount: { id: 'l'.repeat(24), accountId: 'account' },

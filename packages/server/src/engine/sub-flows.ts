@@ -1,0 +1,120 @@
+import type { Pool } from 'pg';
+import { clientTransaction } from '#db/client-transaction';
+import type { EndState } from '#db/journal-flush';
+import { findChild, findParentFacts, findSubFlowWorkflow, linkChild, takeChildPlace } from '#db/sub-flow';
+import type { Clock } from '#domain/clock';
+import { newExecution } from '#engine/new-execution';
+import type { ChildResult, SubFlowCall, SubFlows } from '#engine/node-services';
+import { createPayloadChecker } from '#engine/payload-schema';
+import type { PlanCache } from '#engine/plan-cache';
+import type { Queue } from '#engine/queue';
+import { responseOf, type ExecutionDetail } from '#engine/read-executions';
+import { writeExecutions } from '#engine/start-executions';
+import type { Tenant } from '#domain/tenant';
+
+const deepest = 1_000;
+
+/** Starts executions as children of others, each node's one child once, and reads what became of them. */
+export function createSubFlows(deps: {
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly plans: PlanCache;
+  readonly queue: Queue;
+  readonly workerId: () => string;
+  readonly wake: () => void;
+  readonly read: (tenant: Tenant, executionId: string) => Promise<ExecutionDetail | undefined>;
+}): SubFlows {
+  const { pool } = deps;
+  const checker = createPayloadChecker();
+
+  async function start(call: SubFlowCall): ReturnType<SubFlows['start']> {
+    const { tenant, parent } = call;
+    const known = await findChild(pool, tenant, parent);
+    if (known !== undefined) return { executionId: known };
+    const [workflow, facts] = await Promise.all([
+      findSubFlowWorkflow(pool, tenant, call.workflow, call.appSlug),
+      findParentFacts(pool, tenant, parent.executionId),
+    ]);
+    const isForeign =
+      workflow !== undefined &&
+      workflow.linkedAccountId !== null &&
+      workflow.linkedAccountId !== call.linkedAccount.id;
+    if (workflow === undefined || isForeign || facts === undefined) {
+      return { refusal: `Workflow with id ${call.workflow} not found` };
+    }
+    const refusal = refusalOf(workflow, facts.depth, call);
+    if (refusal !== undefined) return { refusal };
+    const version = workflow.version!;
+    const plan = await deps.plans.get(tenant, workflow.id, version);
+    const row = newExecution(
+      tenant,
+      {
+        workflowId: workflow.id,
+        version,
+        linkedAccount: call.linkedAccount,
+        configId: call.configId,
+        slug: workflow.slug ?? undefined,
+        source: 'sub_flow',
+        payload: call.payload,
+        instanceTag: facts.instanceTag ?? undefined,
+      },
+      plan,
+      { mode: call.mode, owner: null, now: deps.clock.now() },
+    );
+    const place = await clientTransaction(pool, async (client) => {
+      const taken = await takeChildPlace(client, tenant, parent, row.id);
+      if (taken !== 'taken') return taken;
+      await writeExecutions(client, { queue: deps.queue, workerId: deps.workerId() }, [row]);
+      await linkChild(client, row.id, parent, facts);
+      return taken;
+    });
+    if (place === 'stopped') return { refusal: 'The execution was stopped before it started the sub-flow.' };
+    if (place !== 'taken') return { executionId: place.childId };
+    deps.wake();
+    return { executionId: row.id };
+  }
+
+  function refusalOf(
+    workflow: NonNullable<Awaited<ReturnType<typeof findSubFlowWorkflow>>>,
+    depth: number,
+    { appSlug, payload, workflow: written }: SubFlowCall,
+  ): string | undefined {
+    if (workflow.version === null) {
+      return `Workflow "${written}" is not published: publish it, then it can be a sub-flow.`;
+    }
+    if (workflow.triggerKind !== null && workflow.triggerKind !== 'api_call') {
+      return `Workflow "${written}" is started by ${workflow.triggerKind}; a sub-flow is a workflow with the API call trigger.`;
+    }
+    if (appSlug !== undefined && workflow.slug !== null && workflow.slug !== appSlug) {
+      return `Workflow "${written}" belongs to the app "${workflow.slug}"; a sub-flow is of the same app ("${appSlug}") or of none.`;
+    }
+    if (depth + 1 > deepest) {
+      return `Sub-flows may be ${deepest} deep, and this would be one more. Does the workflow start itself without an end?`;
+    }
+    const problems = workflow.jsonSchema === null ? [] : checker.problems(workflow.jsonSchema, payload);
+    if (problems.length === 0) return undefined;
+    const named = problems.map(({ path, message }) => `${path || 'payload'} ${message}`).join('; ');
+    return `The payload does not fit the schema of workflow "${written}": ${named}`;
+  }
+
+  async function result(tenant: Tenant, executionId: string): Promise<ChildResult> {
+    const detail = await deps.read(tenant, executionId);
+    if (detail === undefined) return { state: 'gone' };
+    const { header } = detail;
+    if (header.finishedAt === null) return { state: 'unfinished' };
+    const failed = detail.nodes.find((node) => node.nodeId === header.failedNodeId);
+    const terminated = detail.nodes.findLast((node) => node.type === 'terminate' && node.output !== null);
+    return {
+      state: header.state as EndState,
+      returnValue: responseOf(detail),
+      termination: terminated?.output,
+      error: {
+        message: header.errorText ?? failed?.error?.message ?? '',
+        status: failed?.error?.status,
+        body: failed?.error?.body,
+      },
+    };
+  }
+
+  return { start, result };
+}

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { pino } from 'pino';
+import { createTestDatabase, type TestDatabase } from '#db/testing';
+import type { Clock } from '#domain/clock';
+import { newId } from '#domain/ids';
+import { createEngine, type Engine, type EngineOptions } from '#engine/engine';
+import type { OutsideServices } from '#engine/node-services';
+import type { NodeRegistry } from '#engine/nodes/index';
+import type { ExecutionDetail } from '#engine/read-executions';
+import type { StartInput } from '#engine/start-input';
+import { testVault } from '#vault/testing';
+
+/** A clock that a test moves. It starts at the real time and goes on with it. */
+export interface TestClock extends Clock {
+  advance(ms: number): void;
+}
+
+export function testClock(): TestClock {
+  let aheadMs = 0;
+  return { now: () => new Date(Date.now() + aheadMs), advance: (ms) => void (aheadMs += ms) };
+}
+
+export type TestNode = readonly [id: string, type: string, data?: Readonly<Record<string, unknown>>];
+export type TestEdge = readonly [source: string, target: string, port?: string];
+
+/** A real engine on a database of its own, for tests of what runs in it. */
+export interface TestEngine {
+  readonly database: TestDatabase;
+  readonly engine: Engine;
+  readonly clock: TestClock;
+  readonly tenant: { readonly orgId: string; readonly environment: 'test' };
+  readonly linkedAccount: { readonly id: string; readonly accountId: string };
+  /** Another process with the same database, as far as the engine can tell. */
+  another(options?: Partial<EngineOptions>): Promise<Engine>;
+  /** Publishes a workflow and answers its id. */
+  publish(
+    nodes: readonly TestNode[],
+    edges: readonly TestEdge[],
+    more?: { readonly id?: string; readonly slug?: string; readonly [field: string]: unknown },
+  ): Promise<string>;
+  inputFor(workflowId: string, payload?: unknown): StartInput;
+  start(workflowId: string, payload?: unknown): Promise<string>;
+  state(executionId: string): Promise<string>;
+  /** Waits until an execution is in a state. */
+  reached(executionId: string, state: string): Promise<void>;
+  ended(executionId: string): Promise<ExecutionDetail>;
+  close(): Promise<void>;
+}
+
+export async function openTestEngine(options: {
+  readonly registry: NodeRegistry;
+  readonly services?: Partial<OutsideServices>;
+  readonly concurrency?: number;
+}): Promise<TestEngine> {
+  const database = await createTestDatabase();
+  const { pool, db } = database;
+  const clock = testClock();
+  const tenant = { orgId: newId(), environment: 'test' as const };
+  const linkedAccount = { id: newId(), accountId: 'ann' };
+  await pool.query(`insert into organization (id, name, slug) values ($1, 'T', $1)`, [tenant.orgId]);
+  await pool.query(
+    `insert into linked_account (id, org_id, environment, account_id) values ($1, $2, 'test', 'ann')`,
+    [linkedAccount.id, tenant.orgId],
+  );
+  const vault = testVault();
+  const log = pino({ level: 'silent' });
+  const open = (more: Partial<EngineOptions> = {}): Promise<Engine> =>
+    createEngine(
+      { pool, db, clock, log, vault, services: { ...options.services } as OutsideServices },
+      {
+        databaseUrl: database.url,
+        concurrency: options.concurrency ?? 20,
+        registry: options.registry,
+        ...more,
+      },
+    );
+  const engine = await open();
+  const others: Engine[] = [];
+  engine.start();
+
+  async function publish(
+    nodes: readonly TestNode[],
+    edges: readonly TestEdge[],
+    { id = newId(), slug, ...document }: { id?: string; slug?: string; [field: string]: unknown } = {},
+  ): Promise<string> {
+    const whole = {
+      nodes: [['1', 'start'] as TestNode, ...nodes].map(([nodeId, node_type, data = {}]) => ({
+        id: nodeId,
+        node_type,
+        name: `Node ${nodeId}`,
+        data,
+      })),
+      edges: edges.map(([source, target, source_handle]) => ({ source, target, source_handle })),
+      ...document,
+    };
+    await pool.query(
+      `insert into workflow (id, draft_id, org_id, environment, name, app_slug, draft, published_version)
+       values ($1, $1 || '-draft', $2, 'test', $1, $3, '{}', 1)`,
+      [id, tenant.orgId, slug ?? null],
+    );
+    await pool.query(
+      `insert into workflow_version (id, org_id, environment, workflow_id, version, document)
+       values ($1, $2, 'test', $1, 1, $3)`,
+      [id, tenant.orgId, JSON.stringify(whole)],
+    );
+    return id;
+  }
+
+  const inputFor = (workflowId: string, payload: unknown = {}): StartInput => ({
+    workflowId,
+    version: 1,
+    linkedAccount,
+    configId: 'ann',
+    source: 'api_call',
+    payload,
+  });
+
+  async function until(what: () => Promise<boolean>, say: () => Promise<string>): Promise<void> {
+    const deadline = Date.now() + 20_000;
+    while (!(await what())) {
+      assert.ok(Date.now() < deadline, await say());
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  const state = async (executionId: string): Promise<string> =>
+    (await engine.read(tenant, executionId)).header.state;
+
+  return {
+    database,
+    engine,
+    clock,
+    tenant,
+    linkedAccount,
+    async another(more) {
+      const other = await open(more);
+      others.push(other);
+      other.start();
+      return other;
+    },
+    publish,
+    inputFor,
+    start: async (workflowId, payload) =>
+      (await engine.startExecution(tenant, inputFor(workflowId, payload))).executionId,
+    state,
+    async reached(executionId, wanted) {
+      const is = (): Promise<string> => state(executionId);
+      await until(
+        async () => (await is()) === wanted,
+        async () => `it is ${await is()}, not ${wanted}`,
+      );
+    },
+    async ended(executionId) {
+      const detail = (): Promise<ExecutionDetail> => engine.read(tenant, executionId);
+      await until(
+        async () => (await detail()).header.finishedAt !== null,
+        async () => `still ${await state(executionId)}`,
+      );
+      return detail();
+    },
+    async close() {
+      await Promise.all([engine, ...others].map((each) => each.drain(2_000)));
+      await database.drop();
+    },
+  };
+}
