@@ -318,7 +318,9 @@ test('what cannot be a sub-flow is refused with the way out', async () => {
 });
 
 async function enqueue(id: string): Promise<void> {
-  await clientTransaction(bench.database.pool, (client) => openQueue().enqueue(client, [{ executionId: id }]));
+  await clientTransaction(bench.database.pool, (client) =>
+    openQueue().enqueue(client, [{ executionId: id }]),
+  );
 }
 
 async function otherAccount(): Promise<string> {
