@@ -1,6 +1,5 @@
-import type { FunctionField } from '#db/schema';
 import type { EndState } from '#db/journal-flush';
-import type { ExecutionMode } from '#db/schema';
+import type { ExecutionMode, FunctionField } from '#db/schema';
 import type { Tenant } from '#domain/tenant';
 import type { ClientTls } from '#outbound/index';
 import type { FileStore, OpenSource } from '#files/index';

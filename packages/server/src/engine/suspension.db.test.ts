@@ -97,7 +97,7 @@ test('a resume that races with the suspension is never lost, in 60 rounds', asyn
   const details = await Promise.all(ids.map((id) => bench.ended(id)));
   assert.deepEqual(new Set(details.map(({ header }) => header.state)), new Set(['completed']));
   assert.deepEqual(
-    details.map(({ nodes }) => (nodes[1]?.output as { payload: number }).payload),
+    details.map(({ nodes }) => (nodes[1]!.output as { payload: number }).payload),
     details.map((_, n) => n),
   );
 });
@@ -220,7 +220,7 @@ test('whatever waits without a limit of its own is woken after 30 days', async (
   await bench.reached(id, 'waiting');
   bench.clock.advance(30 * dayMs + 1_000);
   const detail = await bench.ended(id);
-  assert.equal((detail.nodes[1]?.output as { by: string }).by, 'due');
+  assert.equal((detail.nodes[1]!.output as { by: string }).by, 'due');
 });
 
 test('a token comes too late when the time was up first', async () => {
@@ -229,7 +229,7 @@ test('a token comes too late when the time was up first', async () => {
   await bench.reached(id, 'waiting');
   bench.clock.advance(dayMs + 1);
   assert.equal(await bench.engine.resume(id, 'late'), undefined);
-  assert.equal(((await bench.ended(id)).nodes[1]?.output as { by: string }).by, 'due');
+  assert.equal(((await bench.ended(id)).nodes[1]!.output as { by: string }).by, 'due');
 });
 
 test('a failure in another branch ends the execution without waiting for those that wait', async () => {
