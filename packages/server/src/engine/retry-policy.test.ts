@@ -41,6 +41,26 @@ test('429 is safe to repeat, 5xx and silence are unknown, other refusals stand',
   ]);
 });
 
+test('an author chooses which failures are worth another attempt', () => {
+  const read = (retry_on: unknown) => readRetryPolicy({ retry_on });
+  const isRetried = (list: unknown, failure: { status?: number; retry: 'safe' | 'unknown' | 'never' }) =>
+    nextAttemptInMs(read(list), 1, { message: 'no', ...failure }, 'read', 0.5) !== undefined;
+  const list = [404, '5XX', 'network'];
+  assert.ok(isRetried(list, { status: 404, retry: 'never' }), 'a refusal that the author names');
+  assert.ok(isRetried(list, { status: 503, retry: 'unknown' }));
+  assert.ok(isRetried(list, { status: 0, retry: 'unknown' }));
+  assert.ok(!isRetried(list, { status: 429, retry: 'safe' }), 'what is not named is not repeated');
+  assert.ok(!isRetried(list, { retry: 'never' }), 'settings that are wrong stay wrong');
+  assert.ok(!isRetried(['429'], { status: 0, retry: 'unknown' }));
+  assert.ok(isRetried(['429'], { status: 429, retry: 'safe' }));
+  for (const nothing of [[], ['sometimes', 9], 'all', undefined]) {
+    assert.deepEqual(read(nothing), readRetryPolicy({}));
+  }
+  const named = read([500]);
+  const fault = { message: 'no', status: 500, retry: 'unknown' } as const;
+  assert.equal(nextAttemptInMs(named, 1, fault, 'once', 0.5), undefined, 'once stays once');
+});
+
 test('a policy that makes no sense takes the default, and attempts are bounded', () => {
   assert.deepEqual(readRetryPolicy('often'), readRetryPolicy(undefined));
   assert.equal(readRetryPolicy({ max_attempts: 0 }).maxAttempts, 1);
