@@ -1,2 +1,2 @@
 export { createMasker, redacted, unmasked, type Masker, type TruePart } from '#domain/masking/masker';
-export { coveredBy, pick, readValuePath, valuesAt, type ValuePath } from '#domain/masking/value-path';
+export { pick, readValuePath, valuesAt, type ValuePath } from '#domain/masking/value-path';

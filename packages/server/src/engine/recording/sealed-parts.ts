@@ -43,17 +43,6 @@ export function rowOpener(vault: RowVault): OpenRow {
   };
 }
 
-/** A row keeps its secrets under its own name: copied into another execution they must be sealed again. */
-export function resealRow(
-  vault: RowVault,
-  sealed: Buffer,
-  from: { executionId: string; seq: number },
-  to: { executionId: string; seq: number },
-): Buffer {
-  const secrets = vault.openJson(sealed, contextOf(from.executionId, from.seq));
-  return vault.sealJson(secrets, contextOf(to.executionId, to.seq));
-}
-
 function contextOf(executionId: string, seq: number): string {
   return sealContext('journal.secrets_sealed', executionId, String(seq));
 }
