@@ -133,3 +133,34 @@ test("another organisation's and another environment's ids answer 404, and nobod
     environment = 'test';
   }
 });
+
+test('what came in is listed page by page, with what became of it, and read with its payload', async () => {
+  const { body: organization } = await call('GET', '/organization');
+  const orgId = organization.id as string;
+  const account = await api.addLinkedAccount('inbox', { orgId, environment: 'test' });
+  for (const n of [1, 2, 3]) {
+    await api.deps.engine.acceptEvent(
+      { orgId, environment: 'test' },
+      {
+        event: 'Paged',
+        payload: { n, note: 'x'.repeat(n === 3 ? 50_000 : 1) },
+        linkedAccount: account,
+        configId: 'inbox',
+        dedup: { scope: 'paged', key: n === 2 ? '1' : String(n), windowS: 60 },
+      },
+    );
+  }
+  const first = await call('GET', '/received-events?event=Paged&limit=2');
+  assert.deepEqual(
+    first.body.entries.map((entry: { status: string }) => entry.status),
+    ['RECEIVED', 'DUPLICATE'],
+  );
+  const second = await call('GET', `/received-events?event=Paged&limit=2&before=${first.body.next}`);
+  assert.deepEqual([second.body.entries.length, second.body.next], [1, null]);
+  const { body } = await call('GET', `/received-events/${first.body.entries[0].id}`);
+  assert.deepEqual([body.payload.n, body.payload.note.length, body.account_id], [3, 50_000, 'inbox']);
+  assert.equal((await call('GET', '/received-events?event=Paged&status=DUPLICATE')).body.entries.length, 1);
+  environment = 'production';
+  assert.equal((await call('GET', `/received-events/${first.body.entries[0].id}`)).status, 404);
+  environment = 'test';
+});

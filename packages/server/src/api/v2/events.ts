@@ -198,6 +198,7 @@ function fireRoutes(app: ApiApp, deps: ApiDeps): void {
     { url: '/api/v2/public/event', operationId: 'triggerEventBare' },
     { url: '/api/v1/event/trigger', operationId: 'triggerEventV1' },
     { url: '/api/v2/public/event/:slug', operationId: 'triggerEventBySlug' },
+    { url: '/api/v1/webhook/:org_id', operationId: 'triggerEventByOrganization' },
   ];
   for (const { url, operationId } of doors) {
     app.post(
@@ -214,7 +215,10 @@ function fireRoutes(app: ApiApp, deps: ApiDeps): void {
         },
       },
       async (request) => {
-        const { slug } = request.params as { slug?: string };
+        const { slug, org_id: orgId } = request.params as { slug?: string; org_id?: string };
+        if (orgId !== undefined && orgId !== accountCallerOf(request).tenant.orgId) {
+          throw new AppError('not_found', { what: 'Organization', id: orgId });
+        }
         await fire({ ...deps, firing }, request, request.body, slug ?? contextValue(request, 'slug'));
         return { message: 'Webhook Fired Success' };
       },
