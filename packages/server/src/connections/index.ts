@@ -22,6 +22,7 @@ export {
 export { connectWithKeys } from '#connections/connect-with-keys';
 export type { ConnectionDeps, OnConnected } from '#connections/deps';
 export { importOAuthCredential } from '#connections/import-credential';
+export { describeAction } from '#connections/describe-action';
 export { disconnect } from '#connections/disconnect';
 export {
   actionEffect,

@@ -648,6 +648,25 @@ export const errorCatalogue = {
     'never',
     (d) => `The function "${d.name}" was not called: ${d.reason}.`,
   ),
+  model_provider_not_found: spec<{ name: string }>(
+    404,
+    'RESOURCE_NOT_FOUND',
+    'never',
+    (d) =>
+      `There is no model provider "${d.name}" with a key in this environment. An admin adds it in the dashboard's settings (PUT /api/admin/model-providers/${d.name}).`,
+  ),
+  model_refused: spec<{ name: string; status: number; reason: string }>(
+    502,
+    'EXTERNAL_API_FAILURE',
+    'never',
+    (d) => `The model provider "${d.name}" answered with status ${d.status}: ${d.reason}.`,
+  ),
+  agent_failed: spec<{ reason: string }>(
+    422,
+    'SERVER_ERROR',
+    'never',
+    (d) => `The agent ended: ${d.reason}.`,
+  ),
   sandbox_busy: spec<{ waiting: number }>(
     503,
     'SERVER_ERROR',

@@ -1,5 +1,6 @@
 import type { EndState } from '#db/journal-flush';
 import type { ExecutionMode, FunctionField } from '#db/schema';
+import type { AgentServices } from '#engine/agent-services';
 import type { Tenant } from '#domain/tenant';
 import type { ClientTls } from '#outbound/index';
 import type { FileStore, OpenSource } from '#files/index';
@@ -44,6 +45,8 @@ export interface NodeServices {
     console: readonly { level: string; text: string }[];
     variables?: Readonly<Record<string, unknown>>;
   }>;
+  /** Models, tools and transcripts of agents. */
+  readonly agents: AgentServices;
   /** @throws AppError `function_not_found` */
   findFunction(
     tenant: Tenant,

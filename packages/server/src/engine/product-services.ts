@@ -1,6 +1,7 @@
 import { FormData } from 'undici';
 import { actionEffect, executeAction, type ConnectionDeps } from '#connections/index';
 import type { HttpNodeRequest, OutsideServices } from '#engine/node-services';
+import { agentServices } from '#engine/agent-services';
 import { createOpenSource, type FileStore } from '#files/index';
 import type { Mail } from '#mail/index';
 import { getFunction } from '#functions/index';
@@ -34,6 +35,7 @@ export function productServices(
     actionEffect: ({ slug, actionId, input, idempotencyKey }) =>
       actionEffect(deps.connectors, slug, actionId, input, idempotencyKey),
     runCode: (run) => deps.sandbox.runCode(run),
+    agents: agentServices(deps),
     findFunction: (tenant, id, version) => getFunction(deps, tenant, id, version),
     runJsonata: (run) => deps.sandbox.runJsonata(run),
     files: deps.files,

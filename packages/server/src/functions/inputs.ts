@@ -20,7 +20,7 @@ export function readInputs(
       if (field.required) throw refuse(name, `its input "${field.name}" is missing`);
       continue;
     }
-    const converted = convert(value, field.type);
+    const converted = converters[field.type](value);
     if (converted === undefined) {
       throw refuse(name, `its input "${field.name}" takes ${words[field.type]}, not ${shown(value)}`);
     }
@@ -38,36 +38,26 @@ const words: Readonly<Record<FunctionField['type'], string>> = {
   object: 'an object',
 };
 
-function convert(value: unknown, type: FunctionField['type']): unknown {
-  switch (type) {
-    case 'any':
-      return value;
-    case 'string':
-      return typeof value === 'string'
-        ? value
-        : typeof value === 'object'
-          ? undefined
-          : JSON.stringify(value);
-    case 'number': {
-      const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-      return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
-    }
-    case 'boolean':
-      return value === true || value === 'true'
-        ? true
-        : value === false || value === 'false'
-          ? false
-          : undefined;
-    case 'array': {
-      const parsed = parsedText(value);
-      return Array.isArray(parsed) ? parsed : undefined;
-    }
-    case 'object': {
-      const parsed = parsedText(value);
-      return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? parsed : undefined;
-    }
-  }
-}
+/** What a value becomes as a type; undefined: it cannot be one. */
+const converters: Readonly<Record<FunctionField['type'], (value: unknown) => unknown>> = {
+  any: (value) => value,
+  string: (value) =>
+    typeof value === 'string' ? value : typeof value === 'object' ? undefined : JSON.stringify(value),
+  number(value) {
+    const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+    return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+  },
+  boolean: (value) =>
+    value === true || value === 'true' ? true : value === false || value === 'false' ? false : undefined,
+  array(value) {
+    const parsed = parsedText(value);
+    return Array.isArray(parsed) ? parsed : undefined;
+  },
+  object(value) {
+    const parsed = parsedText(value);
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? parsed : undefined;
+  },
+};
 
 function parsedText(value: unknown): unknown {
   if (typeof value !== 'string') return value;

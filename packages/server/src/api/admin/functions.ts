@@ -60,8 +60,10 @@ export function adminFunctionRoutes(app: ApiApp, deps: ApiDeps): void {
     },
     async (request) => {
       const own = await allFunctions(deps, consoleOf(request).tenant);
-      const builtIn = functionLibrary.map(({ run: _, inputs, outputs, ...rest }) => ({
-        ...rest,
+      const builtIn = functionLibrary.map(({ id, name, description, inputs, outputs }) => ({
+        id,
+        name,
+        description,
         inputs: [...inputs],
         outputs: [...outputs],
         is_built_in: true,

@@ -6,6 +6,7 @@ import { adminAppRoutes } from '#api/admin/apps';
 import { adminExecutionRoutes } from '#api/admin/executions';
 import { adminLinkedAccountRoutes } from '#api/admin/linked-accounts';
 import { adminMailSettingRoutes } from '#api/admin/mail-settings';
+import { adminModelProviderRoutes } from '#api/admin/model-providers';
 import { adminOrganizationRoutes } from '#api/admin/organization';
 import { adminAppWebhookRoutes } from '#api/admin/app-webhooks';
 import { adminReceivedEventRoutes } from '#api/admin/received-events';
@@ -25,6 +26,7 @@ export function adminRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth): void
   adminEventRoutes(app, deps);
   adminVariableRoutes(app, deps);
   adminFunctionRoutes(app, deps);
+  adminModelProviderRoutes(app, deps);
   adminWorkflowRoutes(app, deps);
   adminConfigFieldRoutes(app, deps);
   adminAccountConnectionRoutes(app, deps);

@@ -1,4 +1,5 @@
 import type { NodeType } from '#engine/nodes/node-type';
+import { agent } from '#engine/nodes/agent';
 import { appAction } from '#engine/nodes/app-action';
 import { customCode } from '#engine/nodes/custom-code';
 import { dataMapper } from '#engine/nodes/data-mapper';
@@ -41,6 +42,7 @@ export const builtInNodes: NodeRegistry = nodeRegistry([
   transform,
   customCode,
   callFunction,
+  agent,
   delay,
   subFlow,
   response,
