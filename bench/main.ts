@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { actionOverhead } from './action-overhead.ts';
+import { burst } from './burst.ts';
 import { eventIngest } from './event-ingest.ts';
 import { asyncExecutions, syncExecution } from './executions.ts';
 import { figureLine, type Figure } from './figure.ts';
@@ -17,6 +18,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   'event-ingest': eventIngest,
   'sync-execution': syncExecution,
   'async-executions': asyncExecutions,
+  burst,
   growth,
 };
 

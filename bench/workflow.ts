@@ -3,9 +3,12 @@ import type { RunningInlay } from '../tests/inlay.ts';
 /** What the middle one of the five nodes is: JSONata costs a trip to the sandbox, a rule costs none. */
 export type Middle = 'jsonata' | 'rule';
 
-/** Publishes a workflow of start, three pure nodes and a response for the demo account; answers its id. */
-export async function publishFiveNodes(inlay: RunningInlay, middle: Middle): Promise<string> {
-  const linkedAccountId = inlay.demo.linkedAccountId;
+/** Publishes a workflow of start, three pure nodes and a response for an account; answers its id. */
+export async function publishFiveNodes(
+  inlay: RunningInlay,
+  middle: Middle,
+  linkedAccountId = inlay.demo.linkedAccountId,
+): Promise<string> {
   const rule = (operator: string, value: string) => ({
     match: 'all',
     conditions: [{ variable: '{{event.n}}', operator, value }],
