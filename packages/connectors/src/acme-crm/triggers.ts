@@ -25,7 +25,7 @@ interface Contact {
 export const contactUpdated = poll({
   label: 'Contact Updated',
   help: 'A contact was added or changed.',
-  every: '5m',
+  every: '1m',
   overlap: '1m', // a change is listed when its transaction ends, a moment after the time it carries
   scopes: ['contacts:read'],
   list: (window) => get('/contacts', { ...PAGE, updated_since: window.since }),

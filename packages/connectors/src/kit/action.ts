@@ -10,7 +10,13 @@ export interface RunContext {
   /** Sends a request and follows its pages; the rows at `items`, at most `limit`. */
   list(
     request: ApiRequest,
-    spec: { readonly items: string; readonly pages?: Pages; readonly limit?: number },
+    spec: {
+      readonly items: string;
+      readonly pages?: Pages;
+      readonly limit?: number;
+      /** A list that is cut at the limit is a failure: what is left out would be lost for good. */
+      readonly isWhole?: boolean;
+    },
   ): Promise<unknown[]>;
   /** The time the action started, so that a recording replays. */
   readonly now: Date;

@@ -74,7 +74,8 @@ function bodyAs(type: 'json' | 'form' | 'text', value: unknown): NonNullable<Api
   return form(value as QueryInput);
 }
 
-const renderings = {
+/** How an API may want a time to be written. */
+export const timeFormats = {
   iso: (date: Date) => date.toISOString(),
   unix: (date: Date) => String(Math.floor(date.getTime() / 1000)),
   unix_ms: (date: Date) => String(date.getTime()),
@@ -104,7 +105,7 @@ const incrementalSync = action({
     from: field.datetime({
       label: 'From',
       required: false,
-      help: 'Filled in by the engine: the end of the last window.',
+      help: 'Where the first window begins; each later one begins where the last ended.',
     }),
     to: field.datetime({
       label: 'To',
@@ -115,19 +116,7 @@ const incrementalSync = action({
   async run(input, http) {
     const to = input.to ?? http.now.toISOString();
     const from = input.from ?? new Date(0).toISOString();
-    const fill = (value: string, encode: (text: string) => string = (text) => text): string =>
-      value
-        .replaceAll('[[from]]', () => encode(renderings[input.format](new Date(from))))
-        .replaceAll('[[to]]', () => encode(renderings[input.format](new Date(to))));
-    const query = Object.fromEntries(
-      Object.entries(input.query ?? {}).map(([name, value]) => [name, fill(value)]),
-    );
-    const request: ApiRequest = {
-      method: 'GET',
-      path: fill(input.path, encodeURIComponent),
-      query,
-      headers: allowedHeaders(input.headers),
-    };
+    const request = windowedRequest(input, { from, to }, input.format);
     if (input.items === undefined) return { from, to, data: (await http.call(request)).body };
     const pages =
       input.cursorPath !== undefined && input.cursorParam !== undefined
@@ -136,10 +125,41 @@ const incrementalSync = action({
     return {
       from,
       to,
-      data: await http.list(request, { items: input.items, ...(pages !== undefined && { pages }) }),
+      data: await http.list(request, {
+        items: input.items,
+        limit: MAX_WINDOW_ROWS,
+        isWhole: true,
+        ...(pages !== undefined && { pages }),
+      }),
     };
   },
 });
+
+const MAX_WINDOW_ROWS = 10_000;
+
+/** A GET with `[[from]]` and `[[to]]` filled in wherever they stand in path and query. */
+export function windowedRequest(
+  request: {
+    readonly path: string;
+    readonly query?: Readonly<Record<string, string>> | undefined;
+    readonly headers?: Readonly<Record<string, string>> | undefined;
+  },
+  window: { readonly from: string; readonly to: string },
+  format: keyof typeof timeFormats,
+): ApiRequest {
+  const fill = (value: string, encode: (text: string) => string = (text) => text): string =>
+    value
+      .replaceAll('[[from]]', () => encode(timeFormats[format](new Date(window.from))))
+      .replaceAll('[[to]]', () => encode(timeFormats[format](new Date(window.to))));
+  return {
+    method: 'GET',
+    path: fill(request.path, encodeURIComponent),
+    query: Object.fromEntries(
+      Object.entries(request.query ?? {}).map(([name, value]) => [name, fill(value)]),
+    ),
+    headers: allowedHeaders(request.headers),
+  };
+}
 
 /** By id on Cobalt's wire. */
 export const genericActions: Readonly<Record<'httprequest' | 'incrementalsync', Action>> = {

@@ -19,6 +19,7 @@ export {
   type TokenShape,
 } from '#kit/auth';
 export type { Choice } from '#kit/choice';
+export { customPoll, type CustomPoll } from '#kit/custom-poll';
 export {
   allowedHosts,
   baseUrlOf,
@@ -95,6 +96,7 @@ export {
   type PollResult,
   pollTrigger,
   rememberIdsForMs,
+  runPoll,
   verifyWebhook,
   type WebhookVerdict,
 } from '#kit/live';

@@ -59,7 +59,10 @@ export interface PollResult {
   readonly items: readonly PollItem[];
   /** The cursor to store, in the same transaction as what the items started. */
   readonly cursor: string;
-  /** The provider had more than we read; the cursor stays where it was. */
+  /**
+   * The provider had more than we read. The cursor is then the time of the last row where rows came oldest first, so
+   * that the next poll goes on from there, and stays where it was where they did not.
+   */
   readonly isTruncated: boolean;
 }
 
@@ -105,7 +108,16 @@ export async function pollTrigger(
   },
   http: HttpPort,
 ): Promise<PollResult> {
-  const trigger = findPoll(connector, triggerId);
+  return runPoll(connector, findPoll(connector, triggerId), span, http);
+}
+
+/** The same for a polling trigger that the connector does not have, such as one of `customPoll`. @throws as `pollTrigger` */
+export async function runPoll(
+  connector: Connector,
+  trigger: Poll,
+  span: Parameters<typeof pollTrigger>[2],
+  http: HttpPort,
+): Promise<PollResult> {
   const input = parseInput(trigger.input, span.params ?? {});
   const since = new Date(new Date(span.since).getTime() - durationMs(trigger.overlap)).toISOString();
   const until = new Date(span.until).toISOString();
@@ -121,11 +133,19 @@ export async function pollTrigger(
     const id = trigger.id(row);
     byId.set(id, { id, at: new Date(trigger.at(row)).toISOString(), data: trigger.output?.(row) ?? row });
   }
+  const items = [...byId.values()];
+  const start = new Date(span.since).toISOString();
   return {
-    items: [...byId.values()].toSorted((a, b) => a.at.localeCompare(b.at)),
-    cursor: caller.isTruncated ? new Date(span.since).toISOString() : until,
+    items: items.toSorted((a, b) => a.at.localeCompare(b.at)),
+    cursor: caller.isTruncated ? resumeAt(items, start) : until,
     isTruncated: caller.isTruncated,
   };
+}
+
+function resumeAt(items: readonly PollItem[], start: string): string {
+  const isAscending = items.every((item, i) => i === 0 || item.at >= items[i - 1]!.at);
+  const last = items.at(-1)?.at ?? start;
+  return isAscending && last > start ? last : start;
 }
 
 export type WebhookVerdict =

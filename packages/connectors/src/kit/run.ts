@@ -113,7 +113,17 @@ async function produce(
   if (action.run !== undefined) {
     const context: RunContext = {
       call: (request) => caller.call(request),
-      list: (request, spec) => caller.list(request, spec.items, spec.pages, spec.limit),
+      async list(request, spec) {
+        const rows = await caller.list(request, spec.items, spec.pages, spec.limit);
+        if (spec.isWhole === true && caller.isTruncated) {
+          throw new InputError(
+            'invalid_parameter',
+            'query',
+            `The list holds more than ${rows.length} rows. Let the query ask for less at a time`,
+          );
+        }
+        return rows;
+      },
       now,
     };
     return action.run(input, context);

@@ -65,6 +65,10 @@ export async function documentRoutes(app: ApiApp, deps: Pick<ApiDeps, 'config'>)
         { name: 'Events', description: 'What happens in your product and starts workflows.' },
         { name: 'Workflows', description: 'Making, publishing and executing them.' },
         { name: 'Schedules', description: 'Workflows that run by the clock for one customer.' },
+        {
+          name: 'Polling triggers',
+          description: 'Endpoints of apps that start workflows by what they list.',
+        },
         { name: 'Executions', description: 'What ran, step by step; stopping and running again.' },
         {
           name: 'Actions',

@@ -128,7 +128,8 @@ export function actionEffect(
   }
 }
 
-async function withConnection<T>(
+/** Runs `work` with a port that carries the connection's credential. @throws as `executeAction` */
+export async function withConnection<T>(
   deps: ConnectionDeps,
   target: ConnectionTarget,
   work: (connector: Connector, http: HttpPort, meta: Values) => Promise<T>,

@@ -30,4 +30,5 @@ export {
   loadFieldOptions,
   sendWithConnection,
 } from '#connections/execute-action';
+export { pollApp, type PolledTrigger } from '#connections/poll-app';
 export { type CallbackHint, type CallbackOutcome, finishOAuth, startOAuth } from '#connections/oauth-flow';

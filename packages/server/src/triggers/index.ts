@@ -1,4 +1,4 @@
-export { startTriggerLoop, type TriggerLoop } from '#triggers/trigger-loop';
+export { startTriggerLoop } from '#triggers/trigger-loop';
 export {
   deleteSchedule,
   pauseSchedule,
@@ -6,5 +6,12 @@ export {
   resumeSchedule,
   schedulesOf,
   updateSchedule,
-  type ScheduleCaller,
 } from '#triggers/schedules';
+export { customPollBody } from '#triggers/custom-poll-definition';
+export {
+  customPollsOf,
+  getCustomPoll,
+  putCustomPoll,
+  removeCustomPoll,
+  tryCustomPoll,
+} from '#triggers/custom-polls';

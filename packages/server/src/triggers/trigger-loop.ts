@@ -1,4 +1,4 @@
-import type { TriggerDeps } from '#triggers/deps';
+import { beginPolls, type PollDeps } from '#triggers/poll-apps';
 import { fireSchedules } from '#triggers/fire-schedules';
 import { earliestSchedule, deleteOldTicks } from '#db/schedule';
 import { deriveTriggers } from '#db/trigger-registration';
@@ -13,12 +13,14 @@ const lookEveryMs = 1_000;
 const sweepEveryMs = 60_000;
 const ticksKeptMs = 7 * 86_400_000;
 const mostSchedules = 200;
+/** Polls of this process that are on their way at the same time. */
+const mostPolls = 10;
 
 /**
  * Fires schedules and polls apps until it is closed. Any number of processes may do so on one database: who gets a
  * row is decided there, and a process that ends leaves nothing behind.
  */
-export function startTriggerLoop(deps: TriggerDeps): TriggerLoop {
+export function startTriggerLoop(deps: PollDeps): TriggerLoop {
   const closing = new AbortController();
 
   async function schedules(): Promise<void> {
@@ -26,6 +28,18 @@ export function startTriggerLoop(deps: TriggerDeps): TriggerLoop {
     const earliest = await earliestSchedule(deps.pool);
     const untilDue = (earliest?.getTime() ?? Number.POSITIVE_INFINITY) - deps.clock.now().getTime();
     await sleep(Math.min(lookEveryMs, Math.max(untilDue, 50)));
+  }
+
+  const polling = new Set<Promise<void>>();
+
+  async function polls(): Promise<void> {
+    const begun = await beginPolls(deps, mostPolls - polling.size, closing.signal);
+    for (const { finished } of begun) {
+      polling.add(finished);
+      void finished.then(() => polling.delete(finished));
+    }
+    if (polling.size >= mostPolls) await Promise.race(polling);
+    else if (begun.length === 0) await sleep(lookEveryMs);
   }
 
   /** Puts right what a way to enable or disable forgot, and throws away what is old. */
@@ -62,11 +76,15 @@ export function startTriggerLoop(deps: TriggerDeps): TriggerLoop {
     });
   }
 
-  const loops = [repeat('Firing schedules', schedules), repeat('Sweeping triggers', sweep)];
+  const loops = [
+    repeat('Firing schedules', schedules),
+    repeat('Polling', polls),
+    repeat('Sweeping triggers', sweep),
+  ];
   return {
     async close() {
       closing.abort();
-      await Promise.all(loops);
+      await Promise.all([...loops, ...polling]);
     },
   };
 }

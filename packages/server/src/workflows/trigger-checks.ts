@@ -1,3 +1,4 @@
+import type { Duration } from '@inlay/connectors/kit';
 import { findEventByName } from '#db/org-event';
 import type { Db } from '#db/schema';
 import { hasTriggerSecret } from '#db/trigger-secret';
@@ -9,11 +10,17 @@ import type { Tenant } from '#domain/tenant';
 import { readWebhookTrigger, webhookProblems } from '#domain/webhook-trigger';
 import { startOf, triggerOf } from '#domain/workflow-document';
 import type { WorkflowDocument, WorkflowTrigger } from '#domain/workflow-document';
+import { pollProblems } from '#workflows/poll-checks';
 
 /** The triggers that each app has, by its slug. */
 export type AppTriggers = ReadonlyMap<
   string,
-  { readonly triggers: Readonly<Record<string, { readonly kind: 'poll' | 'webhook' }>> }
+  {
+    readonly name: string;
+    readonly triggers: Readonly<
+      Record<string, { readonly kind: 'poll' | 'webhook'; readonly every?: Duration }>
+    >;
+  }
 >;
 
 /** What keeps the trigger of a document from going live. */
@@ -30,6 +37,9 @@ export async function triggerProblems(
   if (trigger.kind === 'event') return eventProblems(db, tenant, trigger);
   if (trigger.kind === 'schedule') return under(at, scheduleProblems(trigger, deps.clock.now()));
   if (trigger.kind === 'app_event') return under(at, appEventProblems(deps.connectors, workflow, trigger));
+  if (trigger.kind === 'polling') {
+    return under(at, await pollProblems(deps.connectors, db, tenant, { trigger, app: workflow.app_slug }));
+  }
   if (trigger.kind === 'webhook') {
     const problems = webhookProblems(document, 'publish');
     return problems.length > 0 ? problems : under(at, await secretProblems(db, tenant, workflow, trigger));

@@ -10,6 +10,7 @@ import { executeRoutes } from '#api/v2/execute';
 import { executionRoutes } from '#api/v2/executions';
 import { linkedAccountRoutes } from '#api/v2/linked-accounts';
 import { migrateTokenRoutes } from '#api/v2/migrate-token';
+import { pollingTriggerRoutes } from '#api/v2/polling-triggers';
 import { scheduleRoutes } from '#api/v2/schedules';
 import { sessionRoutes } from '#api/v2/sessions';
 import { tableRoutes } from '#api/v2/tables';
@@ -30,6 +31,7 @@ export function wireRoutes(app: ApiApp, deps: ApiDeps): void {
   executionRoutes(app, deps);
   linkedAccountRoutes(app, deps);
   migrateTokenRoutes(app, deps);
+  pollingTriggerRoutes(app, deps);
   scheduleRoutes(app, deps);
   sessionRoutes(app, deps);
   tableRoutes(app, deps);
