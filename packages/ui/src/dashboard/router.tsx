@@ -20,6 +20,7 @@ import { AppsPage } from './pages/apps/apps-page.tsx';
 import { FailurePage, MissingPage } from './pages/failure-page.tsx';
 import { EventPage } from './pages/events/event-page.tsx';
 import { EventsPage } from './pages/events/events-page.tsx';
+import { VariablesPage } from './pages/variables/variables-page.tsx';
 import { ExecutionPage } from './pages/executions/execution-page.tsx';
 import { ExecutionsPage } from './pages/executions/executions-page.tsx';
 import { HomePage } from './pages/home/home-page.tsx';
@@ -102,6 +103,7 @@ const routes = root.addChildren([
     createRoute({ ...inside('your-app/setup'), component: SetupPage }),
     createRoute({ ...inside('your-app/events'), component: EventsPage }),
     createRoute({ ...inside('your-app/events/$eventId'), component: EventPage }),
+    createRoute({ ...inside('your-app/variables'), component: VariablesPage }),
     createRoute({ ...inside('workflows'), component: WorkflowsPage }),
     createRoute({
       ...inside('workflows/new'),

@@ -20,6 +20,7 @@ export type MainPage =
   | '/$environment/workflows/new'
   | '/$environment/your-app/setup'
   | '/$environment/your-app/events'
+  | '/$environment/your-app/variables'
   | '/$environment/logs/executions'
   | '/$environment/settings/organisation'
   | '/$environment/settings/api-keys'

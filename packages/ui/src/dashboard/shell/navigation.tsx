@@ -24,6 +24,7 @@ const groups: readonly { readonly name?: string; readonly entries: readonly Entr
     entries: [
       { name: 'Setup', icon: 'box', to: '/$environment/your-app/setup' },
       { name: 'Events', icon: 'external', to: '/$environment/your-app/events' },
+      { name: 'Variables', icon: 'list', to: '/$environment/your-app/variables' },
     ],
   },
   {
