@@ -95,6 +95,49 @@ export async function openBatchRows(
   return rows;
 }
 
+/** A page of the iterations that ended, in their order, and how the container itself ended. */
+export async function pageOfBatches(
+  pool: Pool,
+  ref: ContainerRef,
+  page: { readonly offset: number; readonly limit: number; readonly status?: JournalStatus | undefined },
+): Promise<{
+  readonly rows: StoredJournalRow[];
+  readonly total: number;
+  readonly outcome: { readonly status: JournalStatus; readonly output: unknown } | undefined;
+}> {
+  const ofStatus = `${ofContainer} and ($4::text is null or j.status = $4)`;
+  const values = [...valuesOf(ref), page.status ?? null];
+  const [found, counted, outcome] = await Promise.all([
+    pool.query<StoredJournalRow>({
+      text: `${selectJournal} where ${ofStatus} order by j.batch_index limit $5 offset $6`,
+      values: [...values, page.limit, page.offset],
+    }),
+    pool.query<{ count: number }>({
+      text: `select count(*)::int as count from journal j where ${ofStatus}`,
+      values,
+    }),
+    pool.query<{ status: JournalStatus; output: unknown }>({
+      text: `select status, coalesce(output, error -> 'body') as output from journal
+        where execution_id = $1 and node_id = $2 and batch = $3 and kind = 'outcome' and status <> 'retrying'`,
+      values: [ref.executionId, ref.nodeId, ref.batch],
+    }),
+  ]);
+  return { rows: found.rows, total: counted.rows[0]!.count, outcome: outcome.rows[0] };
+}
+
+/** Rows of the nodes directly inside one iteration, in order. */
+export async function journalOfBatch(
+  pool: Pool,
+  executionId: string,
+  batch: string,
+): Promise<StoredJournalRow[]> {
+  const { rows } = await pool.query<StoredJournalRow>({
+    text: `${selectJournal} where j.execution_id = $1 and j.batch = $2 and j.kind <> 'batch' order by j.seq`,
+    values: [executionId, batch],
+  });
+  return rows;
+}
+
 /** How many iterations of these nodes have ended. */
 export async function countBatches(
   pool: Pool,
@@ -110,16 +153,16 @@ export async function countBatches(
   return rows[0]!.count;
 }
 
-/** The row of the first of these nodes that succeeded. */
-export async function firstSuccess(
+/** The row of the first of these nodes that answered: of all Response nodes, or of what ended the execution. */
+export async function firstAnswer(
   pool: Pool,
   executionId: string,
   nodeIds: readonly string[],
 ): Promise<StoredJournalRow | undefined> {
   const { rows } = await pool.query<StoredJournalRow>({
-    name: 'inlay-first-success',
+    name: 'inlay-first-answer',
     text: `${selectJournal} where j.execution_id = $1 and j.node_id = any($2::text[]) and j.kind = 'outcome'
-        and j.status = 'success'
+        and (j.status in ('success', 'terminated') or j.output is not null or j.output_blob is not null)
       order by j.seq limit 1`,
     values: [executionId, nodeIds],
   });

@@ -572,6 +572,13 @@ export const errorCatalogue = {
     'never',
     (d) => `Node "${d.node}" does not run in batches.`,
   ),
+  sync_loop_refused: spec<undefined>(
+    400,
+    'VALIDATION_ERROR',
+    'never',
+    () =>
+      'The workflow has a loop, and a loop may take longer than a caller waits. Execute it without sync_execution, or set "allow_sync_loops": true in the settings of the workflow.',
+  ),
   queue_full: spec<{ limit: number }>(
     429,
     'RATE_LIMITED',

@@ -1,3 +1,11 @@
+import {
+  allEdges,
+  borderProblem,
+  called,
+  containerProblems,
+  mayRead,
+  regionProblems,
+} from '#domain/container-checks';
 import type { FieldProblem } from '#domain/errors';
 import { AppError } from '#domain/errors';
 import { customOutputProblems } from '#domain/node-output';
@@ -14,6 +22,17 @@ export interface NodeTypeFacts {
   /** Settings that hold source text and are never templated. */
   readonly literal?: readonly string[];
   readonly ports: (settings: Readonly<Record<string, unknown>>) => readonly string[];
+  /** Ports of a container that lead to the nodes inside it. */
+  readonly container?: readonly string[];
+  /** Settings of a container that are templated inside it. */
+  readonly inside?: readonly string[];
+  /** Ports by which the settings themselves lead to a node. */
+  readonly portsTo?: (settings: Readonly<Record<string, unknown>>, target: string) => readonly string[];
+  /** What is wrong with where the node stands; `around` are the types of the containers, innermost first. */
+  readonly placeProblem?: (
+    settings: Readonly<Record<string, unknown>>,
+    around: readonly string[],
+  ) => string | undefined;
 }
 
 export type NodeTypes = ReadonlyMap<string, NodeTypeFacts>;
@@ -35,6 +54,7 @@ export function validateWorkflow(
     ...guardProblems(document),
     ...document.nodes.flatMap((node, index) => nodeProblems(node, index, nodeTypes)),
     ...document.nodes.flatMap(outputProblems),
+    ...containerProblems(document, nodeTypes),
     ...edgeProblems(document, nodeTypes),
   ];
   // A graph whose ids or edges are wrong cannot be walked sensibly.
@@ -42,14 +62,10 @@ export function validateWorkflow(
   const walk = cycleProblems(document);
   if (walk.length > 0 || purpose === 'draft') return walk;
   return [
-    ...reachProblems(document),
+    ...reachProblems(document, nodeTypes),
+    ...regionProblems(document, nodeTypes),
     ...document.nodes.flatMap((node, i) => publishProblems(node, i, document, nodeTypes)),
   ];
-}
-
-/** How a node is called in a message. */
-function called(node: WorkflowNode): string {
-  return `node "${node.name}" (${node.id})`;
 }
 
 function schemaProblems({ json_schema: schema }: WorkflowDocument): FieldProblem[] {
@@ -194,15 +210,22 @@ function oneEdgeProblem(
   if (target === undefined)
     return `leads from ${called(source)} to node "${edge.target}", which does not exist`;
   if (target.node_type === 'start') return `leads from ${called(source)} into the start node`;
-  const ports = nodeTypes.get(source.node_type)?.ports(source.data);
+  const facts = nodeTypes.get(source.node_type);
   const port = edge.source_handle ?? 'next';
-  if (ports === undefined || ports.includes(port)) return undefined;
+  const border = borderProblem({ source, target, port }, facts);
+  if (border !== undefined || facts === undefined) return border;
+  const ports = facts.ports(source.data);
+  const isKnown = ports.includes(port) || facts.container?.includes(port) === true;
+  if (isKnown || (facts.portsTo?.(source.data, target.id) ?? []).length > 0) return undefined;
   return `leaves ${called(source)} by "${port}"; it has ${ports.length === 0 ? 'no way out' : `only ${ports.join(', ')}`}`;
 }
 
-function targetsOf(document: WorkflowDocument): Map<string, string[]> {
+function targetsOf(
+  document: WorkflowDocument,
+  edges: readonly Edge[] = document.edges,
+): Map<string, string[]> {
   const targets = new Map<string, string[]>(document.nodes.map((node) => [node.id, []]));
-  for (const edge of document.edges) targets.get(edge.source)?.push(edge.target);
+  for (const edge of edges) targets.get(edge.source)?.push(edge.target);
   return targets;
 }
 
@@ -236,8 +259,8 @@ function cycleProblems(document: WorkflowDocument): FieldProblem[] {
   return [];
 }
 
-function reachProblems(document: WorkflowDocument): FieldProblem[] {
-  const targets = targetsOf(document);
+function reachProblems(document: WorkflowDocument, nodeTypes: NodeTypes): FieldProblem[] {
+  const targets = targetsOf(document, allEdges(document, nodeTypes));
   const start = document.nodes.find((node) => node.node_type === 'start');
   const reached = new Set<string>();
   const waiting = start === undefined ? [] : [start.id];
@@ -272,7 +295,7 @@ function publishProblems(
       path: `nodes[${index}].data.${field}`,
       message: `${called(node)}: "${label}" is required`,
     }));
-  return [...missing, ...referenceProblems(node, index, document, new Set(facts?.literal ?? []))];
+  return [...missing, ...referenceProblems(node, index, document, facts)];
 }
 
 function isEmpty(value: unknown): boolean {
@@ -283,25 +306,30 @@ function referenceProblems(
   node: WorkflowNode,
   index: number,
   document: WorkflowDocument,
-  literal: ReadonlySet<string>,
+  facts: NodeTypeFacts | undefined,
 ): FieldProblem[] {
-  const ids = new Set(document.nodes.map((other) => other.id));
+  const nodes = new Map(document.nodes.map((other) => [other.id, other]));
   return Object.entries(node.data).flatMap(([field, value]) => {
-    if (literal.has(field)) return [];
+    if (facts?.literal?.includes(field) === true) return [];
     const path = `nodes[${index}].data.${field}`;
-    return unknownNodes(value, ids).map((id) => ({
-      path,
-      message: `${called(node)} reads {{node.${id}...}}, but there is no node ${id}`,
-    }));
+    return nodesRead(value).flatMap((id) => {
+      const read = nodes.get(id);
+      if (read === undefined) {
+        const message = `${called(node)} reads {{node.${id}...}}, but there is no node ${id}`;
+        return /^\d+$/.test(id) ? [{ path, message }] : [];
+      }
+      if (mayRead(node, read, nodes, facts?.inside?.includes(field) === true)) return [];
+      const message = `${called(node)} reads {{node.${id}...}}, which stands in a container that is over by then; read the result of ${called(nodes.get(read.parent_id ?? '') ?? read)} instead`;
+      return [{ path, message }];
+    });
   });
 }
 
-function unknownNodes(value: unknown, ids: ReadonlySet<string>): string[] {
+/** Ids of the nodes that a setting reads. */
+function nodesRead(value: unknown): string[] {
   try {
-    const numbers = pathsIn(compileTemplate(value)).flatMap((path) =>
-      path.node === undefined ? [] : [path.node],
-    );
-    return [...new Set(numbers)].filter((id) => /^\d+$/.test(id) && !ids.has(id));
+    const paths = pathsIn(compileTemplate(value));
+    return [...new Set(paths.flatMap((path) => (path.node === undefined ? [] : [path.node])))];
   } catch (error) {
     if (error instanceof AppError) return []; // reported by nodeProblems already
     throw error;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { AppError } from '#domain/errors';
 import { validateWorkflow } from '#domain/workflow-checks';
-import type { NodeTypes } from '#domain/workflow-checks';
+import type { NodeTypeFacts, NodeTypes } from '#domain/workflow-checks';
 import {
   emptyWorkflowDocument,
   readWorkflowDocument,
@@ -11,12 +11,22 @@ import {
 } from '#domain/workflow-document';
 
 const next = () => ['next'];
-const nodeTypes: NodeTypes = new Map([
+const nodeTypes: NodeTypes = new Map<string, NodeTypeFacts>([
   ['start', { fields: {}, ports: next }],
   ['http', { fields: { url: { label: 'URL', required: true } }, ports: next }],
   ['rule', { fields: {}, ports: () => ['true', 'false'] }],
   ['response', { fields: {}, ports: () => [] }],
   ['custom_code', { fields: {}, literal: ['code'], ports: next }],
+  ['loop', { fields: {}, container: ['body'], inside: ['output_data'], ports: next }],
+  ['try_catch', { fields: {}, container: ['try', 'catch'], ports: next }],
+  [
+    'terminate',
+    {
+      fields: {},
+      ports: () => [],
+      placeProblem: (_data, around) => (around.includes('loop') ? undefined : 'stands in no loop'),
+    },
+  ],
 ]);
 
 const start = { id: '1', type: 'start', name: 'Start', data: null };
@@ -214,4 +224,106 @@ test('a chain of 500 nodes is checked without trouble', () => {
     .slice(1)
     .map((node, i) => edge((nodes[i] as { id: string }).id, (node as { id: string }).id));
   assert.deepEqual(problems(nodes, edges), []);
+});
+
+describe('containers', () => {
+  const loop = (id: string, data: object = {}) => ({ id, node_type: 'group', name: 'Each', data });
+  const inside = (parent_id: string, id: string, read = '') => ({
+    ...http(id, { url: `https://a.example/${read}` }),
+    parent_id,
+  });
+
+  test('a loop leads to the nodes in it without an edge, or by "body"; its nodes read what is around them', () => {
+    const nodes = [
+      start,
+      http('2'),
+      loop('3', { output_data: '{{node.5.body}}' }),
+      inside('3', '4', '{{node.2.body.id}}'),
+      inside('3', '5', '{{node.4.body}}'),
+    ];
+    const edges = [edge('1', '2'), edge('2', '3'), edge('4', '5')];
+    assert.deepEqual(problems(nodes, edges), []);
+    assert.deepEqual(problems(nodes, [...edges, edge('3', '4', 'body')]), []);
+  });
+
+  test('every spelling of a parent is read', () => {
+    for (const spelling of ['parent_id', 'parentId', 'parent_node']) {
+      const { nodes } = readWorkflowDocument({ nodes: [start, loop('2'), { ...http('3'), [spelling]: 2 }] });
+      assert.deepEqual([nodes[1]?.node_type, nodes[2]?.parent_id], ['loop', '2']);
+    }
+  });
+
+  const table: [fault: string, nodes: object[], edges: object[], message: RegExp][] = [
+    [
+      'a parent that is not there',
+      [start, inside('9', '3')],
+      [edge('1', '3')],
+      /node "9", which does not exist/,
+    ],
+    [
+      'a parent that holds nothing',
+      [start, http('2'), inside('2', '3')],
+      [edge('1', '2')],
+      /holds no other nodes/,
+    ],
+    ['a loop in itself', [start, { ...loop('2'), parent_id: '2' }], [], /stands inside itself/],
+    [
+      'an edge out of a loop',
+      [start, loop('2'), inside('2', '3'), http('4')],
+      [edge('1', '2'), edge('3', '4')],
+      /across the border/,
+    ],
+    ['an edge into a loop', [start, loop('2'), inside('2', '3')], [edge('1', '3')], /across the border/],
+    [
+      'an edge inside by the wrong port',
+      [start, loop('2'), inside('2', '3')],
+      [edge('1', '2'), edge('2', '3')],
+      /edges to its inside leave by "body"/,
+    ],
+    [
+      'an inner port that leads outside',
+      [start, loop('2'), http('3')],
+      [edge('1', '2'), edge('2', '3', 'body')],
+      /does not stand in it/,
+    ],
+    [
+      'reading into a loop from outside',
+      [start, loop('2'), inside('2', '3'), http('4', { url: '{{node.3.body}}' })],
+      [edge('1', '2'), edge('2', '4')],
+      /over by then; read the result of node "Each" \(2\)/,
+    ],
+    [
+      'a cycle in a loop',
+      [start, loop('2'), inside('2', '3'), inside('2', '4')],
+      [edge('1', '2'), edge('2', '3', 'body'), edge('3', '4'), edge('4', '3')],
+      /circle/,
+    ],
+    [
+      'a node of a loop that nothing leads to',
+      [start, loop('2'), inside('2', '3'), inside('2', '4')],
+      [edge('1', '2'), edge('2', '3', 'body')],
+      /not reached/,
+    ],
+    [
+      'ending a loop where there is none',
+      [start, { id: '2', node_type: 'terminate', name: 'End' }],
+      [edge('1', '2')],
+      /stands in no loop/,
+    ],
+    [
+      'a node of both the try block and the catch',
+      [
+        start,
+        { id: '2', node_type: 'try_catch', name: 'Try' },
+        inside('2', '3'),
+        inside('2', '4'),
+        inside('2', '5'),
+      ],
+      [edge('1', '2'), edge('2', '3', 'try'), edge('2', '4', 'catch'), edge('3', '5'), edge('4', '5')],
+      /led to by more than one of "try" and "catch"/,
+    ],
+  ];
+  for (const [fault, nodes, edges, message] of table) {
+    test(`${fault} is refused`, () => assert.match(problems(nodes, edges).join('\n'), message));
+  }
 });

@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import {
   countBatches,
   finishedBatches,
-  firstSuccess,
+  firstAnswer,
   lastBatch,
   openBatchRows,
   succeededBatches,
@@ -92,7 +92,7 @@ export async function insideSoFar(
     countBatches(pool, executionId, plan.loopIds),
     responses.length === 0
       ? undefined
-      : firstSuccess(
+      : firstAnswer(
           pool,
           executionId,
           responses.map(({ id }) => id),

@@ -29,7 +29,8 @@ import { createPlanCache } from '#engine/plan-cache';
 import { openQueue } from '#engine/queue';
 import { queuePlaces } from '#engine/queue-places';
 import { askUntil, turnKeeper } from '#engine/queued-sync';
-import { readExecution, responseOf, type ExecutionDetail, type ReadOptions } from '#engine/read-executions';
+import { listBatches, readBatch, type BatchesOf } from '#engine/read-batches';
+import { readExecution, type ExecutionDetail, type ReadOptions } from '#engine/read-executions';
 import { queueRunsOfDeadWorkers } from '#engine/recover';
 import type { RunResult } from '#engine/run';
 import { hashToken } from '#engine/run-waits';
@@ -149,6 +150,26 @@ export interface Engine {
     executionId: string,
     linkedAccountId?: string,
   ): Promise<{ header: ExecutionHeader; answer: unknown }>;
+  /**
+   * A page of the iterations of a loop or try block, or of the pages of a node.
+   *
+   * @throws AppError `execution_not_found`, `execution_node_not_found`, `node_without_batches`
+   */
+  listBatches(
+    tenant: Tenant,
+    of: BatchesOf,
+    page: Parameters<typeof listBatches>[3],
+  ): ReturnType<typeof listBatches>;
+  /**
+   * What the nodes inside one iteration did, by the path of the iteration.
+   *
+   * @throws AppError `execution_not_found`
+   */
+  readBatch(
+    tenant: Tenant,
+    of: Pick<BatchesOf, 'executionId' | 'linkedAccountId'>,
+    batch: string,
+  ): ReturnType<typeof readBatch>;
   /** Starts a new execution from the trigger of one that failed; the version stays the same. */
   rerun(tenant: Tenant, executionId: string): Promise<{ executionId: string }>;
 }
@@ -263,6 +284,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     { timeoutMs, ...input }: StartInput & { readonly timeoutMs: number },
   ): Promise<SyncAnswer> {
     const plan = await planOf(tenant, input);
+    if (plan.loopIds.length > 0 && !plan.allowsSyncLoops) throw new AppError('sync_loop_refused', undefined);
     if (await mustQueue(tenant, input.linkedAccount.id, plan))
       return runQueued(tenant, input, plan, timeoutMs);
     const { row, owner } = await createOwned(tenant, input, plan);
@@ -312,7 +334,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     return {
       executionId,
       isFinished: true,
-      returnValue: responseOf(detail) ?? undefined,
+      returnValue: detail.answer ?? undefined,
       statusCode: header.statusCode ?? undefined,
       isErrored: header.state !== 'completed',
       error:
@@ -434,7 +456,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     linkedAccountId?: string,
     options?: ReadOptions,
   ): Promise<ExecutionDetail> {
-    const detail = await readExecution({ db, pool, plans }, tenant, executionId, linkedAccountId, options);
+    const detail = await readExecution(readDeps, tenant, executionId, linkedAccountId, options);
     if (detail === undefined) throw new AppError('execution_not_found', { id: executionId });
     return detail;
   }
@@ -462,12 +484,12 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     list: (tenant, filter, page) => listExecutions(db, tenant, filter, page),
     read,
     async readAnswer(tenant, executionId, linkedAccountId) {
-      const detail = await read(tenant, executionId, linkedAccountId, {
-        isWhole: true,
-        open: rowOpener(deps.vault),
-      });
-      return { header: detail.header, answer: responseOf(detail) };
+      const options = { isWhole: true, open: rowOpener(deps.vault) };
+      const { header, answer } = await read(tenant, executionId, linkedAccountId, options);
+      return { header, answer };
     },
+    listBatches: (tenant, of, page) => listBatches(readDeps, tenant, of, page),
+    readBatch: (tenant, of, batch) => readBatch(readDeps, tenant, of, batch),
   };
 }
 

@@ -5,4 +5,5 @@ export type { NodeServices, OutsideServices } from '#engine/node-services';
 export type { StartInput } from '#engine/start-input';
 export { productServices } from '#engine/product-services';
 export { createPayloadChecker } from '#engine/payload-schema';
+export type { BatchRun } from '#engine/read-batches';
 export { responseOf, type ExecutionDetail, type NodeRun } from '#engine/read-executions';

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { firstAnswer } from '#db/batch-journal';
 import { findExecution, readJournal, type ExecutionHeader } from '#db/execution-log';
 import type { Db, JournalStatus } from '#db/schema';
 import type { Tenant } from '#domain/tenant';
@@ -26,6 +27,8 @@ export interface NodeRun {
   readonly console: readonly { readonly level: string; readonly text: string }[];
   /** Its requests as cURL commands, where they are traced. */
   readonly curl: readonly string[];
+  /** It runs once an item or page: its batches are read on their own. */
+  readonly isBatch: boolean;
   /** Input or output is too large to be shown whole in a log. */
   readonly isCut: boolean;
   readonly enteredAt: Date;
@@ -35,11 +38,13 @@ export interface ExecutionDetail {
   readonly header: ExecutionHeader;
   /** In the order in which they were entered; nodes that were not reached are not in it. */
   readonly nodes: readonly NodeRun[];
+  /** What its caller gets. */
+  readonly answer: unknown;
   /** What custom code keeps by name. */
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
-interface ReadDeps {
+export interface ReadDeps {
   readonly db: Db;
   readonly pool: Pool;
   readonly plans: PlanCache;
@@ -64,12 +69,18 @@ export async function readExecution(
   if (header === undefined) return undefined;
   const [rows, plan] = await Promise.all([readJournal(deps.pool, executionId), planOf(deps, tenant, header)]);
   const history = historyOf(rows, open);
-  const nodes = nodeRuns(history, plan, header.finishedAt === null);
-  return { header, nodes: isWhole ? nodes : nodes.map(cutForLog), variables: variablesOf(history) };
+  const nodes = nodeRuns(
+    history.filter(({ batch }) => batch === ''),
+    plan,
+    header.finishedAt === null,
+  );
+  const answer = await answerOf(deps, header, nodes, plan, open);
+  const shown = isWhole ? nodes : nodes.map(cutForLog);
+  return { header, nodes: shown, answer, variables: variablesOf(history) };
 }
 
 /** The log survives the version it ran: without its document names and limits are missing, nothing else. */
-async function planOf(
+export async function planOf(
   { plans }: ReadDeps,
   tenant: Tenant,
   header: ExecutionHeader,
@@ -83,8 +94,12 @@ async function planOf(
   }
 }
 
-function nodeRuns(history: readonly HistoryEntry[], plan: Plan | undefined, isRunning: boolean): NodeRun[] {
-  // Pages and iterations are read on their own.
+export function nodeRuns(
+  history: readonly HistoryEntry[],
+  plan: Plan | undefined,
+  isRunning: boolean,
+): NodeRun[] {
+  // Pages and iterations are read on their own, and so is what is inside them.
   const steps = history.filter((entry) => entry.kind !== 'batch');
   const byNode = Map.groupBy(steps, (entry) => entry.nodeId);
   return Array.from(byNode.entries(), ([nodeId, entries]) => nodeRun(nodeId, entries, plan, isRunning));
@@ -96,12 +111,12 @@ function nodeRun(
   plan: Plan | undefined,
   isRunning: boolean,
 ): NodeRun {
-  const node = plan?.nodes.find(({ id }) => id === nodeId);
+  const node = plan?.byId.get(nodeId);
   const outcomes = entries.filter((entry) => entry.kind === 'outcome');
   const last = outcomes.at(-1);
   const isOpen = last === undefined || last.status === 'retrying' || entries.at(-1)?.kind === 'start';
   const lines = outcomes.flatMap((entry) => entry.console ?? []);
-  const isStart = node !== undefined && plan?.start === node.index;
+  const isStart = node !== undefined && plan?.nodes[plan.start] === node;
   return {
     nodeId,
     name: node?.name ?? nodeId,
@@ -117,12 +132,13 @@ function nodeRun(
     statusCode: last?.statusCode ?? null,
     console: lines.filter(({ level }) => level !== 'curl'),
     curl: lines.filter(({ level }) => level === 'curl').map(({ text }) => text),
+    isBatch: node?.type === 'loop' || node?.hasPages === true,
     isCut: false,
     enteredAt: entries[0]!.at,
   };
 }
 
-function cutForLog(node: NodeRun): NodeRun {
+export function cutForLog(node: NodeRun): NodeRun {
   const input = logPreview(node.input);
   const output = logPreview(node.output);
   const error = logPreview(node.error);
@@ -140,10 +156,25 @@ function finalStatus(status: JournalStatus | null): NodeRun['status'] {
   return status === null || status === 'retrying' ? 'running' : status;
 }
 
-/** What the caller of an execution gets: the Response node's data. */
-export function responseOf({ header, nodes }: ExecutionDetail): unknown {
+/** What the caller of an execution gets: the Response node's data, wherever in the workflow that node stands. */
+export function responseOf({ answer }: ExecutionDetail): unknown {
+  return answer;
+}
+
+async function answerOf(
+  { pool }: ReadDeps,
+  header: ExecutionHeader,
+  nodes: readonly NodeRun[],
+  plan: Plan | undefined,
+  open: OpenRow | undefined,
+): Promise<unknown> {
   const answered =
     header.responseNodeId ??
     nodes.find((node) => node.type === 'response' && node.status === 'success')?.nodeId;
-  return nodes.find((node) => node.nodeId === answered)?.output ?? null;
+  const node = nodes.find(({ nodeId }) => nodeId === answered);
+  if (node !== undefined) return node.output;
+  const inside = [...(plan?.byId.values() ?? [])].filter(({ type }) => type === 'response');
+  const ids = answered === undefined ? inside.map(({ id }) => id) : [answered];
+  const row = ids.length === 0 ? undefined : await firstAnswer(pool, header.id, ids);
+  return row === undefined ? null : (historyOf([row], open)[0]?.output ?? null);
 }

@@ -242,7 +242,10 @@ function portsOf(
   handle: string | undefined,
 ): readonly string[] {
   const named = type?.portsTo?.(node.data, target) ?? [];
-  return named.length > 0 ? named : [portOf(handle)];
+  if (named.length > 0) return named;
+  return handle !== undefined && type?.ports(node.data).includes(handle) === true
+    ? [handle]
+    : [portOf(handle)];
 }
 
 /** Absent, empty and the builder's own names all mean the one way out of an ordinary node. */

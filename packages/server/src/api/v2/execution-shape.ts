@@ -36,7 +36,7 @@ const wireSource = {
   sub_flow: 'API Call',
 } as const;
 
-const wireNodeStatus = {
+export const wireNodeStatus = {
   running: 'Waiting',
   success: 'Success',
   partially_successful: 'Partially_Successful',
@@ -85,7 +85,7 @@ export const executionShape = z.object({
   updatedAt: z.string(),
 });
 
-const executionNode = z.object({
+export const executionNode = z.object({
   node_id: z.string(),
   node_name: z.string(),
   node_type: z.string(),
@@ -179,13 +179,13 @@ export function shapeExecutionDetail(
   return { ...shapeExecution(header, context), nodes: nodes.map(shapeNode), store_variables: variables };
 }
 
-function shapeNode(node: NodeRun): z.output<typeof executionNode> {
+export function shapeNode(node: NodeRun): z.output<typeof executionNode> {
   return {
     node_id: node.nodeId,
     node_name: node.name,
     node_type: node.type,
     node_status: wireNodeStatus[node.status],
-    is_batch: false,
+    is_batch: node.isBatch,
     attempts_made: Math.max(...node.attempts.map(({ attempt }) => attempt)),
     maximum_attempts: node.maxAttempts,
     execution_time: node.durationMs,

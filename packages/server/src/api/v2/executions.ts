@@ -14,7 +14,6 @@ import {
 } from '#api/v2/execution-shape';
 import { page, pageOf } from '#api/wire';
 import { eventIdsByName } from '#db/org-event-ids';
-import { AppError } from '#domain/errors';
 import type { Tenant } from '#domain/tenant';
 import type { ExecutionHeader } from '#engine/index';
 
@@ -22,7 +21,7 @@ const tags = ['Executions'];
 const base = '/api/v2/public/execution';
 const idPath = z.object({ execution_id: z.string() });
 
-/** The log of executions and what can be done with one: spec/api §4.9. */
+/** The log of executions and what can be done with one: spec/api §4.9. Batches: `execution-batches.ts`. */
 export function executionRoutes(app: ApiApp, deps: ApiDeps): void {
   const { engine } = deps;
 
@@ -85,31 +84,6 @@ export function executionRoutes(app: ApiApp, deps: ApiDeps): void {
       const isWhole = request.query.full_values === 'true';
       const detail = await engine.read(tenant, executionId, linkedAccount.id, { isWhole });
       return shapeExecutionDetail(detail, await shapeContext(tenant, [detail.header]));
-    },
-  );
-
-  app.get(
-    `${base}/:execution_id/nodes/:node_id/batches`,
-    {
-      config: { auth: 'account' },
-      schema: {
-        tags,
-        summary: 'List the batches of a node that runs once an item',
-        operationId: 'listExecutionNodeBatches',
-        params: idPath.extend({ node_id: z.string() }),
-        response: {
-          200: pageOf(z.object({ batch_index: z.int(), status: z.string(), output: z.unknown() })),
-        },
-      },
-    },
-    async (request) => {
-      const { tenant, linkedAccount } = accountCallerOf(request);
-      const { execution_id: executionId, node_id: nodeId } = request.params;
-      const { nodes } = await engine.read(tenant, executionId, linkedAccount.id);
-      if (!nodes.some((node) => node.nodeId === nodeId)) {
-        throw new AppError('execution_node_not_found', { node: nodeId });
-      }
-      throw new AppError('node_without_batches', { node: nodeId });
     },
   );
 

@@ -7,6 +7,7 @@ import { configRoutes } from '#api/v2/configs';
 import { dataRefRoutes } from '#api/v2/data-refs';
 import { eventRoutes } from '#api/v2/events';
 import { executeRoutes } from '#api/v2/execute';
+import { executionBatchRoutes } from '#api/v2/execution-batches';
 import { executionRoutes } from '#api/v2/executions';
 import { linkedAccountRoutes } from '#api/v2/linked-accounts';
 import { migrateTokenRoutes } from '#api/v2/migrate-token';
@@ -29,6 +30,7 @@ export function wireRoutes(app: ApiApp, deps: ApiDeps): void {
   eventRoutes(app, deps);
   executeRoutes(app, deps);
   executionRoutes(app, deps);
+  executionBatchRoutes(app, deps);
   linkedAccountRoutes(app, deps);
   migrateTokenRoutes(app, deps);
   pollingTriggerRoutes(app, deps);

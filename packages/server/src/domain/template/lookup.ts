@@ -71,7 +71,7 @@ function descendNode(result: unknown, segments: readonly string[], scope: Templa
   const body = own(result, 'body');
   const direct = own(body, second);
   if (direct !== undefined) return descend(direct, rest);
-  const results = isIndex(second) ? own(body, 'loop_results') : undefined;
+  const results = isIndex(second) || second === 'length' ? own(body, 'loop_results') : undefined;
   if (Array.isArray(results)) return descend(own(results, second), rest);
   if (second === 'array_item') return descend(own(scope.values, 'array_item'), rest);
   if (second === 'iteration_count') return descend(own(own(scope.values, 'loop'), 'iteration_count'), rest);

@@ -15,6 +15,7 @@ import { rule } from '#engine/nodes/rule';
 import { sendEmail } from '#engine/nodes/send-email';
 import { start } from '#engine/nodes/start';
 import { subFlow } from '#engine/nodes/sub-flow';
+import { switchNode } from '#engine/nodes/switch';
 import { table } from '#engine/nodes/table';
 import { terminateNode } from '#engine/nodes/terminate';
 import { transform } from '#engine/nodes/transform';
@@ -54,5 +55,6 @@ export const builtInNodes: NodeRegistry = nodeRegistry([
   loop,
   tryCatch,
   merge,
+  switchNode,
   terminateNode,
 ]);
