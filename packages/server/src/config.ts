@@ -204,6 +204,15 @@ const table = {
     'Inlay <no-reply@example.com>',
     'The sender of everything that goes through INLAY_SMTP_URL; needed with it.',
   ),
+  INLAY_CHROMIUM: setting(
+    z
+      .string()
+      .refine((text) => path.isAbsolute(text), 'is not an absolute path')
+      .optional(),
+    'none',
+    '/usr/bin/chromium',
+    'The Chromium that prints HTML and pages for PDF nodes. Without it they only merge.',
+  ),
   INLAY_FILE_LIMIT_MB: setting(
     count(1, 100_000).default(1024),
     '1024',
@@ -277,6 +286,8 @@ export interface Config {
   readonly codeTimeoutMs: number;
   /** the mail server for environments without one of their own */
   readonly mail: { readonly smtp: SmtpServer; readonly from: string } | undefined;
+  /** path of the browser that prints PDFs */
+  readonly chromium: string | undefined;
   /** the largest file, and what an environment may keep (0: no limit), in bytes */
   readonly fileLimitBytes: number;
   readonly fileQuotaBytes: number;
@@ -357,6 +368,7 @@ function shape(values: Values, demo: boolean, appCredentials: Config['appCredent
     sandboxProcesses: values.INLAY_SANDBOX_PROCESSES,
     codeTimeoutMs: values.INLAY_CODE_TIMEOUT_S * 1000,
     mail: mailOf(values),
+    chromium: values.INLAY_CHROMIUM,
     fileLimitBytes: values.INLAY_FILE_LIMIT_MB * megabyte,
     fileQuotaBytes: values.INLAY_FILE_QUOTA_MB * megabyte,
     trustProxy: values.INLAY_TRUST_PROXY,

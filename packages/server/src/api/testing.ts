@@ -89,7 +89,10 @@ export async function createTestApi(
     config,
   };
   const engine = await createEngine(
-    { ...parts, services: productServices({ ...parts, sandbox }) },
+    {
+      ...parts,
+      services: productServices({ ...parts, config: { ...config, chromium: undefined }, sandbox }),
+    },
     { databaseUrl: database.url, concurrency: 50 },
   );
   engine.start();

@@ -390,11 +390,29 @@ export const errorCatalogue = {
     (d) =>
       `"${d.name}" is larger than ${(d.limitBytes / 1024 / 1024).toFixed(0)} MB, the most that this step reads. Move larger files as they are with a File Handler node, or split them first.`,
   ),
+  file_content_invalid: spec<{ name: string; format: string; reason: string }>(
+    422,
+    'VALIDATION_ERROR',
+    'never',
+    (d) => `"${d.name}" cannot be read or written as ${d.format}: ${d.reason}.`,
+  ),
   file_source_failed: spec<{ host: string; status: number }>(
     502,
     'EXTERNAL_API_FAILURE',
     'later',
     (d) => `The file could not be read: "${d.host}" answered with status ${d.status}.`,
+  ),
+  sftp_refused: spec<{ server: string; reason: string }>(
+    400,
+    'EXTERNAL_API_FAILURE',
+    'never',
+    (d) => `The SFTP server ${d.server} cannot be used so: ${d.reason}.`,
+  ),
+  sftp_failed: spec<{ server: string; reason: string }>(
+    502,
+    'EXTERNAL_API_FAILURE',
+    'later',
+    (d) => `The SFTP server ${d.server} broke off: ${d.reason}.`,
   ),
   file_quota_exceeded: spec<{ name: string; quotaBytes: number }>(
     413,
@@ -402,6 +420,20 @@ export const errorCatalogue = {
     'never',
     (d) =>
       `The file "${d.name}" does not fit: this environment may keep ${d.quotaBytes} bytes of files. Delete some, let them expire sooner, or ask the operator to raise INLAY_FILE_QUOTA_MB.`,
+  ),
+
+  pdf_unavailable: spec<undefined>(
+    501,
+    'SERVER_ERROR',
+    'never',
+    () =>
+      'HTML and pages cannot be printed here: the operator has set no browser. Set INLAY_CHROMIUM to the path of Chromium; merging PDFs works without it.',
+  ),
+  pdf_failed: spec<{ reason: string }>(
+    422,
+    'SERVER_ERROR',
+    'never',
+    (d) => `The PDF was not made: ${d.reason}.`,
   ),
 
   // Mail

@@ -3,9 +3,10 @@ import type { ExecutionMode, FunctionField } from '#db/schema';
 import type { AgentServices } from '#engine/agent-services';
 import type { Tenant } from '#domain/tenant';
 import type { ClientTls } from '#outbound/index';
-import type { FileStore, OpenSource } from '#files/index';
+import type { FileStore, OpenSource, UseSftp } from '#files/index';
 import type { Mail } from '#mail/index';
 import type { TableDeps } from '#records/index';
+import type { PrintPdf } from '#pdf/index';
 import type { NodeEffect } from '#engine/nodes/node-type';
 
 /** What the engine itself gives to its nodes; the rest comes from outside. */
@@ -69,6 +70,10 @@ export interface NodeServices {
   readonly files: Pick<FileStore, 'write' | 'read' | 'named' | 'delete' | 'isOurLink'>;
   /** Opens a stored file (id or link) or an address on the internet for reading; the egress guard applies. */
   readonly openSource: OpenSource;
+  /** Prints HTML or a page; what the page loads goes through the egress guard. */
+  readonly printPdf: PrintPdf;
+  /** Connects to an SFTP server; the egress guard applies. */
+  readonly sftp: UseSftp;
   /** Sends mail by the node's own server, the environment's, or the installation's. */
   readonly mail: Pick<Mail, 'send'>;
 }

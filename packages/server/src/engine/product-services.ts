@@ -2,9 +2,10 @@ import { FormData } from 'undici';
 import { actionEffect, executeAction, type ConnectionDeps } from '#connections/index';
 import type { HttpNodeRequest, OutsideServices } from '#engine/node-services';
 import { agentServices } from '#engine/agent-services';
-import { createOpenSource, type FileStore } from '#files/index';
+import { createOpenSource, createSftp, type FileStore } from '#files/index';
 import type { Mail } from '#mail/index';
 import { getFunction } from '#functions/index';
+import { createPrintPdf } from '#pdf/index';
 import type { Outbound } from '#outbound/index';
 import type { Sandbox } from '#sandbox/index';
 
@@ -18,6 +19,7 @@ export function productServices(
     readonly sandbox: Sandbox;
     readonly files: FileStore;
     readonly mail: Mail;
+    readonly config: { readonly chromium: string | undefined };
   },
 ): OutsideServices {
   return {
@@ -40,6 +42,8 @@ export function productServices(
     runJsonata: (run) => deps.sandbox.runJsonata(run),
     files: deps.files,
     openSource: createOpenSource(deps),
+    printPdf: createPrintPdf(deps),
+    sftp: createSftp(deps.outbound),
     mail: deps.mail,
   };
 }

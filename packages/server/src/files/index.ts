@@ -15,3 +15,5 @@ export {
   type OpenSource,
   type SourceOptions,
 } from '#files/source';
+export { archiveKind, unpacked, type ArchiveKind } from '#files/extract';
+export { createSftp, type SftpServer, type SftpSession, type UseSftp } from '#files/sftp';

@@ -2,14 +2,17 @@ import type { NodeType } from '#engine/nodes/node-type';
 import { agent } from '#engine/nodes/agent';
 import { appAction } from '#engine/nodes/app-action';
 import { customCode } from '#engine/nodes/custom-code';
+import { dataConverter } from '#engine/nodes/data-converter';
 import { dataMapper } from '#engine/nodes/data-mapper';
 import { dataRef } from '#engine/nodes/data-ref';
 import { delay } from '#engine/nodes/delay';
 import { callFunction } from '#engine/nodes/function';
+import { fileHandler } from '#engine/nodes/file-handler';
 import { http } from '#engine/nodes/http';
 import { log } from '#engine/nodes/log';
 import { loop } from '#engine/nodes/loop';
 import { merge } from '#engine/nodes/merge';
+import { pdf } from '#engine/nodes/pdf';
 import { response } from '#engine/nodes/response';
 import { rule } from '#engine/nodes/rule';
 import { sendEmail } from '#engine/nodes/send-email';
@@ -57,4 +60,7 @@ export const builtInNodes: NodeRegistry = nodeRegistry([
   merge,
   switchNode,
   terminateNode,
+  dataConverter,
+  fileHandler,
+  pdf,
 ]);

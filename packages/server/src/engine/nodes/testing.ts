@@ -32,8 +32,12 @@ export interface NodeBench {
   close(): Promise<void>;
 }
 
-/** @param allow - private addresses that nodes may call; this machine by default */
-export async function createNodeBench(allow: readonly string[] = ['127.0.0.1']): Promise<NodeBench> {
+/** @param allow - private addresses that nodes may call; this machine by default
+ * @param chromium - path of a browser, where a test needs one */
+export async function createNodeBench(
+  allow: readonly string[] = ['127.0.0.1'],
+  chromium?: string,
+): Promise<NodeBench> {
   const database = await createTestDatabase();
   const { pool, db } = database;
   const ring = {
@@ -47,11 +51,12 @@ export async function createNodeBench(allow: readonly string[] = ['127.0.0.1']):
     fileLimitBytes: 300 * 1024 * 1024,
     fileQuotaBytes: 0,
     mail: undefined,
+    chromium,
   };
   const files = createFileStore({ pool, clock: systemClock, vault, config });
   const mail = createMail({ pool, vault, outbound, config });
   const tenant = { orgId: 'c'.repeat(24), environment: 'test' } as const;
-  const parts = { db, pool, clock: systemClock, vault, outbound, connectors, files, mail };
+  const parts = { db, pool, clock: systemClock, vault, outbound, connectors, files, mail, config };
   await db
     .insertInto('organization')
     .values({

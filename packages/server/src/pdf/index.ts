@@ -1,0 +1,1 @@
+export { createPrintPdf, type PrintPdf } from '#pdf/render';
