@@ -55,6 +55,17 @@ export async function queueDue(client: PoolClient, limit: number): Promise<numbe
   return rows.length;
 }
 
+/**
+ * For the rest of the transaction lines are read along the key and in no other way. The queue swings between nothing
+ * and a million rows faster than statistics follow: left to itself the planner takes a line of 40,000 for a short one,
+ * reads it whole and sorts it, for each claim (350 ms instead of 3).
+ */
+export async function readAlongTheKey(client: PoolClient): Promise<void> {
+  await client.query(
+    'set local enable_bitmapscan = off; set local enable_seqscan = off; set local enable_sort = off',
+  );
+}
+
 /** A line with somebody in it, and what bounds it. */
 export interface QueueLine {
   readonly line: string;

@@ -5,6 +5,7 @@ import {
   insertDelayed,
   insertQueued,
   queueDue,
+  readAlongTheKey,
   readLines,
   takeQueued,
   type QueueLine,
@@ -55,6 +56,7 @@ export function openQueue(): Queue {
   let lastLine = '';
 
   async function claim(client: PoolClient, room: ClaimRoom): Promise<Claim> {
+    await readAlongTheKey(client);
     // Twice as many as there is room for: some may be full.
     const found = await readLines(client, lastLine, Math.max(50, 2 * room.limit));
     if (found.length === 0) return { jobs: [], isHeldBack: false };
@@ -91,7 +93,10 @@ export function openQueue(): Queue {
     delay: (client, job, due) => insertDelayed(client, job.executionId, due),
     wakeDue: (client) => queueDue(client, dueAtOnce),
     claim,
-    reap: (client, hours) => expireQueued(client, hours),
+    async reap(client, hours) {
+      await readAlongTheKey(client);
+      return expireQueued(client, hours);
+    },
   };
 }
 
