@@ -1,5 +1,4 @@
 export { mcpTools, toolName, type McpServer } from '#agents/mcp';
-export type { Message } from '#agents/model';
 export { allProviders, askModel, removeProvider, saveProvider, type ModelProvider } from '#agents/providers';
 export { runAgent, type AgentTool } from '#agents/run-agent';
 export { openTranscript } from '#agents/transcript';
