@@ -114,6 +114,7 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
     {
       databaseUrl: database.url,
       role: config.role,
+      publicUrl: config.publicUrl,
       concurrency: config.workerConcurrency,
       queueMaxAgeHours: config.queueMaxAgeHours,
     },

@@ -67,6 +67,7 @@ test('the routes that anybody may call are exactly these', () => {
       'POST /api/portal/session',
       'POST /api/v1/webhook-trigger/:tenant/:workflow_id/:linked_account_id',
       'POST /api/v1/webhook/:slug/:target',
+      'POST /api/v1/workflows/webhooks/:webhook_id',
     ],
   );
 });

@@ -1146,6 +1146,17 @@ table wait
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
+table wait_arrival
+  execution_id text not null
+  node_id text not null
+  org_id text not null
+  environment text not null
+  payload json not null
+  received_at timestamp with time zone not null default now()
+  wait_arrival_pkey: PRIMARY KEY (execution_id, node_id)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
 table worker
   id text not null
   started_at timestamp with time zone not null default now()

@@ -347,6 +347,13 @@ export interface WaitTable extends TenantColumns {
   created_at: Timestamp;
 }
 
+export interface WaitArrivalTable extends TenantColumns {
+  execution_id: string;
+  node_id: string;
+  payload: Json<unknown>;
+  received_at: DefaultedTimestamp;
+}
+
 export interface ChildExecutionTable extends TenantColumns {
   parent_execution_id: string;
   node_id: string;
@@ -613,6 +620,7 @@ export interface Database {
   blob: BlobTable;
   wait: WaitTable;
   child_execution: ChildExecutionTable;
+  wait_arrival: WaitArrivalTable;
   inbox: InboxTable;
   inbox_key: InboxKeyTable;
   trigger_secret: TriggerSecretTable;

@@ -226,8 +226,26 @@ export async function hasWoken(pool: Pool, now: Date): Promise<boolean> {
   return rows[0]!.is_any;
 }
 
-/** Forgets woken waits whose execution has ended or is gone. */
+/** Brings calls that came too early to the nodes that have begun to wait for them. */
+export async function applyArrivals(pool: Pool): Promise<void> {
+  await pool.query({
+    name: 'inlay-arrivals',
+    text: `with taken as (
+        delete from wait_arrival a using wait w
+        where w.execution_id = a.execution_id and w.node_id = a.node_id and w.reason = 'webhook' and w.woken_by is null
+        returning w.id, a.payload
+      )
+      update wait w set woken_by = 'token', payload = taken.payload, wake_at = '-infinity'
+      from taken where w.id = taken.id and w.woken_by is null`,
+  });
+}
+
+/** Forgets woken waits, and calls that came early, whose execution has ended or is gone. */
 export async function deleteWaitsOfEnded(pool: Pool, now: Date): Promise<void> {
+  await pool.query(
+    `delete from wait_arrival a where not exists (
+       select from execution e where e.id = a.execution_id and e.finished_at is null)`,
+  );
   await pool.query(
     `delete from wait w where w.wake_at <= $1 and not exists (
        select from execution e where e.id = w.execution_id and e.finished_at is null)`,

@@ -591,6 +591,23 @@ export const errorCatalogue = {
   ),
 
   execution_not_found: spec<{ id: string }>(404, 'RESOURCE_NOT_FOUND', 'never', () => 'Execution not found'),
+  resume_url_not_found: spec<object>(
+    404,
+    'RESOURCE_NOT_FOUND',
+    'never',
+    () => 'Nothing is at this URL. Take it from {{node.N.resume_url}} of the execution that waits.',
+  ),
+  resume_headers_wrong: spec<object>(
+    401,
+    'UNAUTHORIZED',
+    'never',
+    () => 'The call does not bring the headers that the workflow asks for. The execution goes on waiting.',
+  ),
+  resume_refused: spec<{ isAmbiguous: boolean }>(409, 'CONFLICT', 'never', (d) =>
+    d.isAmbiguous
+      ? 'Several executions wait at this URL, which cannot tell them apart. Call the {{node.N.resume_url}} of the one that is meant.'
+      : 'Nobody waits at this URL: it was called before, the time was up, or the execution has not come to the node or has ended.',
+  ),
   execution_node_not_found: spec<{ node: string }>(
     404,
     'RESOURCE_NOT_FOUND',

@@ -33,6 +33,8 @@ import { listBatches, readBatch, type BatchesOf } from '#engine/read-batches';
 import { readExecution, type ExecutionDetail, type ReadOptions } from '#engine/read-executions';
 import { queueRunsOfDeadWorkers } from '#engine/recover';
 import type { RunResult } from '#engine/run';
+import { resumeByCall, type ResumeAnswer, type ResumeCall } from '#engine/resume-by-call';
+import { createResumeLinks } from '#engine/resume-links';
 import { hashToken } from '#engine/run-waits';
 import { rowOpener } from '#engine/recording/sealed-parts';
 import { historyOf, triggerHeaders } from '#engine/run-history';
@@ -70,6 +72,8 @@ export interface EngineOptions {
   /** Iterations of loops that one execution may have. */
   readonly batchLimit?: number;
   readonly registry?: NodeRegistry;
+  /** Where URLs that nodes give away begin. */
+  readonly publicUrl?: string;
   /** Only the crash tests pass one. */
   readonly crash?: CrashHook;
 }
@@ -120,6 +124,8 @@ export interface Engine {
    * @returns the execution that goes on; undefined: nobody waits for the token (any longer)
    */
   resume(token: string, payload: unknown): Promise<{ tenant: Tenant; executionId: string } | undefined>;
+  /** Takes a call to the URL of a wait-for-webhook node; durable when it resolves. */
+  resumeByCall(token: string, call: ResumeCall): Promise<ResumeAnswer>;
   /** @throws AppError `execution_not_found`, `wrong_state` when it has ended already. */
   stop(tenant: Tenant, executionId: string): Promise<void>;
   /** A page of the execution log. */
@@ -203,8 +209,10 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     const options = { isWhole: true, open: rowOpener(deps.vault) };
     return readExecution(readDeps, tenant, executionId, undefined, options);
   }
+  const links = createResumeLinks(deps.vault.deriveKey('resume-link'), options.publicUrl ?? '');
   const workerDeps: WorkerDeps = {
     ...deps,
+    links,
     services: { ...deps.services, subFlows },
     registry,
     plans,
@@ -479,6 +487,11 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     runSync,
     acceptEvent,
     resume,
+    async resumeByCall(token, call) {
+      const answer = await resumeByCall({ pool, clock, links }, token, call);
+      if (answer === 'resumed') loop?.lookAtWaits();
+      return answer;
+    },
     stop,
     rerun,
     list: (tenant, filter, page) => listExecutions(db, tenant, filter, page),

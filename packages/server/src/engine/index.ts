@@ -7,3 +7,4 @@ export { productServices } from '#engine/product-services';
 export { createPayloadChecker } from '#engine/payload-schema';
 export type { BatchRun } from '#engine/read-batches';
 export { responseOf, type ExecutionDetail, type NodeRun } from '#engine/read-executions';
+export { proofsOf } from '#engine/nodes/wait-for-webhook';

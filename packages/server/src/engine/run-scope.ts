@@ -37,6 +37,8 @@ export function runScope(
   plan: Plan,
   facts: RunFacts,
   results: ReadonlyMap<string, NodeResult>,
+  /** What is known of a node that has not run. */
+  ahead: (nodeId: string) => unknown = () => undefined,
 ): TemplateScope {
   const bySlug = new Map(
     [...plan.byId.values()].filter((node) => node.slug !== '').map((node) => [node.slug, node.id]),
@@ -64,7 +66,7 @@ export function runScope(
         workflow_id: facts.workflowId,
       },
     },
-    node: (id) => results.get(id),
+    node: (id) => results.get(id) ?? ahead(id),
     nodeIdOf: (slug) => bySlug.get(slug),
   };
 }

@@ -14,6 +14,7 @@ import type { RunRecorder } from '#engine/recording/run-recorder';
 import type { HistoryEntry } from '#engine/run-history';
 import type { NodeResult, RunFacts } from '#engine/run-scope';
 import type { RunWaits } from '#engine/run-waits';
+import type { ResumeLinks } from '#engine/resume-links';
 import type { Suspension } from '#engine/suspension';
 import type { Walk } from '#engine/walk';
 import type { Plan, PlanNode } from '#engine/workflow-plan';
@@ -25,6 +26,7 @@ export interface RunDeps {
   readonly services: NodeServices;
   readonly crash?: CrashHook | undefined;
   readonly suspension: Suspension;
+  readonly links: ResumeLinks;
   /** What containers have behind them, read when a run comes to one that another worker had begun. */
   readonly pasts: ContainerPasts;
   /** Iterations that one execution may have, those of nested loops counted too. */

@@ -182,7 +182,7 @@ function openRoot(run: RunState): Frame {
     keyPath: '',
     within: undefined,
     results,
-    scope: runScope(plan, facts, results),
+    scope: runScope(plan, facts, results, (nodeId) => urlsOf(run, nodeId)),
     history: history.filter((entry) => entry.batch === ''),
   });
   const startNode = plan.nodes[plan.start]!;
@@ -191,4 +191,14 @@ function openRoot(run: RunState): Frame {
   replay(run, root);
   if (isStopRequested) haltRun(run, 'stopped');
   return root;
+}
+
+/** The URLs of a node that will wait: they can be given away before it does. */
+function urlsOf({ deps, input }: RunState, nodeId: string): unknown {
+  const { plan, tenant, facts } = input;
+  if (plan.byId.get(nodeId)?.type !== 'wait_for_webhook') return undefined;
+  return {
+    resume_url: deps.links.url({ tenant, of: 'execution', id: facts.executionId, nodeId }),
+    webhook_url: deps.links.url({ tenant, of: 'workflow', id: facts.workflowId, nodeId }),
+  };
 }

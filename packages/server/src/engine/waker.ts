@@ -1,6 +1,14 @@
 import type { Pool } from 'pg';
 import { clientTransaction } from '#db/client-transaction';
-import { deleteWaitsOfEnded, hasWoken, markTold, queueWoken, wakeDue, wokenOf } from '#db/wait';
+import {
+  applyArrivals,
+  deleteWaitsOfEnded,
+  hasWoken,
+  markTold,
+  queueWoken,
+  wakeDue,
+  wokenOf,
+} from '#db/wait';
 import type { Clock } from '#domain/clock';
 import type { CrashHook } from '#engine/crash-points';
 import type { Queue } from '#engine/queue';
@@ -23,6 +31,7 @@ export async function wakeWaiting(deps: {
 }): Promise<boolean> {
   const { pool } = deps;
   const now = deps.clock.now();
+  await applyArrivals(pool);
   if (!(await hasWoken(pool, now))) return false;
   while ((await wakeDue(pool, now, atOnce)) === atOnce);
   await tellRuns(deps, now);

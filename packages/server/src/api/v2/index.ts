@@ -12,6 +12,7 @@ import { executionRoutes } from '#api/v2/executions';
 import { linkedAccountRoutes } from '#api/v2/linked-accounts';
 import { migrateTokenRoutes } from '#api/v2/migrate-token';
 import { pollingTriggerRoutes } from '#api/v2/polling-triggers';
+import { resumeWebhookRoutes } from '#api/v2/resume-webhook';
 import { scheduleRoutes } from '#api/v2/schedules';
 import { sessionRoutes } from '#api/v2/sessions';
 import { tableRoutes } from '#api/v2/tables';
@@ -34,6 +35,7 @@ export function wireRoutes(app: ApiApp, deps: ApiDeps): void {
   linkedAccountRoutes(app, deps);
   migrateTokenRoutes(app, deps);
   pollingTriggerRoutes(app, deps);
+  resumeWebhookRoutes(app, deps);
   scheduleRoutes(app, deps);
   sessionRoutes(app, deps);
   tableRoutes(app, deps);

@@ -62,10 +62,21 @@ create table child_execution (
   primary key (parent_execution_id, node_id, batch)
 );
 
+-- A call that came before the node waited for it. The waker brings the two together.
+create table wait_arrival (
+  execution_id text collate "C" not null,
+  node_id text not null,
+  org_id text not null,
+  environment text not null,
+  payload json not null,
+  received_at timestamptz not null default now(),
+  primary key (execution_id, node_id)
+);
+
 do $$
 declare t text;
 begin
-  foreach t in array array['wait', 'child_execution']
+  foreach t in array array['wait', 'child_execution', 'wait_arrival']
   loop
     execute format('alter table %I enable row level security', t);
     execute format('alter table %I force row level security', t);

@@ -21,6 +21,7 @@ import { subFlow } from '#engine/nodes/sub-flow';
 import { switchNode } from '#engine/nodes/switch';
 import { table } from '#engine/nodes/table';
 import { terminateNode } from '#engine/nodes/terminate';
+import { waitForWebhook } from '#engine/nodes/wait-for-webhook';
 import { transform } from '#engine/nodes/transform';
 import { tryCatch } from '#engine/nodes/try-catch';
 
@@ -48,6 +49,7 @@ export const builtInNodes: NodeRegistry = nodeRegistry([
   callFunction,
   agent,
   delay,
+  waitForWebhook,
   subFlow,
   response,
   dataMapper,

@@ -1,0 +1,40 @@
+import type { Pool } from 'pg';
+import { findWaitingNodes, keepArrival, wakeById } from '#db/wait-webhook';
+import type { Clock } from '#domain/clock';
+import { isRecord } from '#domain/exact-json';
+import { hasHeaders } from '#engine/nodes/wait-for-webhook';
+import type { ResumeLinks } from '#engine/resume-links';
+
+export interface ResumeCall {
+  /** Those that the node may see. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: unknown;
+  /** All headers, by `proofsOf`: secrets are compared, never kept. */
+  readonly proofs: Readonly<Record<string, string>>;
+}
+
+/** `kept`: the node does not wait yet, and gets the call when it does. */
+export type ResumeAnswer = 'resumed' | 'kept' | 'unknown' | 'ambiguous' | 'wrong_headers' | 'nobody_waits';
+
+/** Takes a call to the URL of a node that waits. The first valid one resumes; one that is refused changes nothing. */
+export async function resumeByCall(
+  deps: { readonly pool: Pool; readonly clock: Clock; readonly links: ResumeLinks },
+  token: string,
+  call: ResumeCall,
+): Promise<ResumeAnswer> {
+  const target = deps.links.read(token);
+  if (target === undefined) return 'unknown';
+  const { tenant, nodeId } = target;
+  const at =
+    target.of === 'execution' ? { nodeId, executionId: target.id } : { nodeId, workflowId: target.id };
+  const [waiting, other] = await findWaitingNodes(deps.pool, tenant, at, deps.clock.now());
+  if (other !== undefined) return 'ambiguous';
+  if (waiting === undefined) {
+    if (target.of === 'workflow') return 'nobody_waits';
+    const isKept = await keepArrival(deps.pool, tenant, { executionId: target.id, nodeId }, call);
+    return isKept ? 'kept' : 'nobody_waits';
+  }
+  const wanted = isRecord(waiting.state) ? waiting.state['proofs'] : undefined;
+  if (!hasHeaders(call.proofs, wanted)) return 'wrong_headers';
+  return (await wakeById(deps.pool, waiting.id, call)) ? 'resumed' : 'nobody_waits';
+}
