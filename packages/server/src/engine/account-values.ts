@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { configValues, orgCredentials, udfValues } from '#db/run-values';
+import { lastSyncTime } from '#db/sync-window';
 import { planReads } from '#engine/plan-reads';
 import type { RunInput } from '#engine/run-state';
 import type { RunFacts } from '#engine/run-scope';
@@ -9,7 +10,7 @@ import { sealContext, type Vault } from '#vault/index';
 
 /** What templates of a run read besides its payload, and which of it nobody may see. */
 export interface AccountValues {
-  readonly facts: Partial<Pick<RunFacts, 'config' | 'udf' | 'authCredentials' | 'env'>>;
+  readonly facts: Partial<Pick<RunFacts, 'config' | 'udf' | 'authCredentials' | 'env' | 'lastSyncTime'>>;
   readonly secrets: readonly unknown[];
 }
 
@@ -26,7 +27,7 @@ export async function accountValues(
       ? await runEnvironment(deps, tenant, { linkedAccountId, workflowId, names })
       : undefined;
   const inVariables = planReads(environment?.templates ?? [], new Set());
-  const [config, udf, authCredentials] = await Promise.all([
+  const [config, udf, authCredentials, lastSync] = await Promise.all([
     plan.reads.config || inVariables.config
       ? configValues(deps.pool, tenant, { linkedAccountId, configId, appSlug, workflowId })
       : undefined,
@@ -34,9 +35,12 @@ export async function accountValues(
       ? udfValues(deps.pool, tenant, linkedAccountId)
       : undefined,
     plan.reads.authCredentials || inVariables.authCredentials ? credentials() : undefined,
+    plan.reads.lastSyncTime || inVariables.lastSyncTime
+      ? lastSyncTime(deps.pool, tenant, { linkedAccountId, workflowId, configId })
+      : undefined,
   ]);
   return {
-    facts: { config, udf, authCredentials, env: environment?.env },
+    facts: { config, udf, authCredentials, env: environment?.env, lastSyncTime: lastSync },
     secrets: [...(environment?.secrets ?? []), ...Object.values(authCredentials ?? {})],
   };
 
@@ -53,6 +57,7 @@ function readsAnything({ reads }: Plan): boolean {
     reads.config ||
     reads.linkedAccount ||
     reads.authCredentials ||
+    reads.lastSyncTime ||
     reads.variables === 'all' ||
     reads.variables.size > 0
   );

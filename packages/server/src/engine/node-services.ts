@@ -1,4 +1,5 @@
 import type { EndState } from '#db/journal-flush';
+import type { SyncReader, SyncWindow } from '#db/sync-window';
 import type { ExecutionMode, FunctionField } from '#db/schema';
 import type { AgentServices } from '#engine/agent-services';
 import type { Tenant } from '#domain/tenant';
@@ -23,6 +24,8 @@ export interface NodeServices {
   openHttp(
     request: HttpNodeRequest,
   ): Promise<Omit<HttpNodeResponse, 'body'> & { body: AsyncIterable<Buffer> }>;
+  /** The ledger of incremental syncs. */
+  readonly syncWindows: SyncWindows;
   /** Calls an app for a linked account with its stored credentials. */
   executeAction(call: ActionCall): Promise<ActionResult>;
   /**
@@ -112,6 +115,14 @@ export type ChildResult =
         readonly body?: unknown;
       };
     };
+
+/** Which stretch of time an incremental sync reads (db/sync-window). */
+export interface SyncWindows {
+  /** @param firstFrom - where the first window begins; without it, at the beginning of time */
+  open(tenant: Tenant, reader: SyncReader, firstFrom: Date | undefined): Promise<SyncWindow>;
+  /** The window could not be read: the next run reads it again. */
+  drop(tenant: Tenant, reader: SyncReader): Promise<void>;
+}
 
 export interface HttpNodeRequest {
   readonly method: string;

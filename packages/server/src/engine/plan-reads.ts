@@ -8,6 +8,8 @@ export interface PlanReads {
   readonly linkedAccount: boolean;
   /** The SaaS company's own credentials of the linked account. */
   readonly authCredentials: boolean;
+  /** When the last incremental sync ended. */
+  readonly lastSyncTime: boolean;
   /** Names of environment variables; `all` when a template reads the whole environment. */
   readonly variables: ReadonlySet<string> | 'all';
 }
@@ -29,6 +31,7 @@ export function planReads(settings: readonly CompiledTemplate[], slugs: Readonly
     config: paths.some(({ root }) => root === 'config' || root === 'dataslot'),
     linkedAccount: account.some(({ segments: [first] }) => first === 'udf' || first === undefined),
     authCredentials: account.some(({ segments: [first] }) => first === 'auth_credentials'),
+    lastSyncTime: paths.some(({ root }) => root === 'last_sync_time'),
     variables: variableNames(paths, slugs),
   };
 }

@@ -1,5 +1,6 @@
 import { FormData } from 'undici';
 import { actionEffect, executeAction, type ConnectionDeps } from '#connections/index';
+import { dropSyncWindow, openSyncWindow } from '#db/sync-window';
 import type { HttpNodeRequest, OutsideServices } from '#engine/node-services';
 import { agentServices } from '#engine/agent-services';
 import { createOpenSource, createSftp, type FileStore } from '#files/index';
@@ -32,6 +33,11 @@ export function productServices(
         ...(body !== undefined && { body: bodyOf(body) }),
       });
       return { ...opened, body: opened.body as AsyncIterable<Buffer> };
+    },
+    syncWindows: {
+      open: (tenant, reader, firstFrom) =>
+        openSyncWindow(deps.pool, tenant, reader, { firstFrom, now: deps.clock.now() }),
+      drop: (tenant, reader) => dropSyncWindow(deps.pool, tenant, reader),
     },
     executeAction: (call) => executeAction(deps, { ...call, maxAttempts: 1 }),
     actionEffect: ({ slug, actionId, input, idempotencyKey }) =>

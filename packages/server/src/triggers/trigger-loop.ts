@@ -1,6 +1,7 @@
 import { beginPolls, type PollDeps } from '#triggers/poll-apps';
 import { fireSchedules } from '#triggers/fire-schedules';
 import { earliestSchedule, deleteOldTicks } from '#db/schedule';
+import { deleteOldSyncWindows, settleSyncWindows } from '#db/sync-window';
 import { deriveTriggers } from '#db/trigger-registration';
 
 /** What starts workflows by time, in this process. */
@@ -12,6 +13,7 @@ export interface TriggerLoop {
 const lookEveryMs = 1_000;
 const sweepEveryMs = 60_000;
 const ticksKeptMs = 7 * 86_400_000;
+const windowsKeptMs = 90 * 86_400_000;
 const mostSchedules = 200;
 /** Polls of this process that are on their way at the same time. */
 const mostPolls = 10;
@@ -45,7 +47,10 @@ export function startTriggerLoop(deps: PollDeps): TriggerLoop {
   /** Puts right what a way to enable or disable forgot, and throws away what is old. */
   async function sweep(): Promise<void> {
     await deriveTriggers(deps.db, 'all');
-    await deleteOldTicks(deps.pool, new Date(deps.clock.now().getTime() - ticksKeptMs));
+    const now = deps.clock.now().getTime();
+    await deleteOldTicks(deps.pool, new Date(now - ticksKeptMs));
+    await settleSyncWindows(deps.pool);
+    await deleteOldSyncWindows(deps.pool, new Date(now - windowsKeptMs));
     await sleep(sweepEveryMs);
   }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { done, failed, nodeType } from '#engine/nodes/node-type';
+import { done, failed, nodeType, type NodeContext, type NodeOutcome } from '#engine/nodes/node-type';
 import { retryOfStatus } from '#engine/retry-policy';
 
 const settings = z
@@ -40,22 +40,62 @@ export const appAction = nodeType<ActionSettings>({
   logged: ({ slug, actionId, input }) => ({ app: slug, action: actionId, parameters: input }),
   async run({ slug, actionId, input }, ctx) {
     const app = slug ?? ctx.appSlug ?? '';
-    const result = await ctx.services.executeAction({
-      tenant: ctx.tenant,
-      linkedAccountId: ctx.linkedAccount.id,
-      slug: app,
-      actionId,
-      input,
-      idempotencyKey: ctx.idempotencyKey,
-      signal: ctx.signal,
-    });
-    if (result.ok) return done(result.data, undefined, result.status);
-    return failed({
-      message: `${app} refused "${actionId}" with status ${result.status}.`,
-      status: result.status,
-      body: result.data,
-      retry: retryOfStatus(result.status),
-      ...(result.retryAfterMs === undefined ? {} : { retryAfterMs: result.retryAfterMs }),
-    });
+    if (actionId === incrementalSync) return syncWindow(app, input, ctx);
+    return callApp(app, actionId, input, ctx);
   },
 });
+
+/** The generic action of every app that reads what changed since the last run. */
+const incrementalSync = 'incrementalsync';
+
+/** Reads the next window of the ledger; one that could not be read is read again by the next run. */
+async function syncWindow(
+  app: string,
+  input: ActionSettings['input'],
+  ctx: NodeContext,
+): Promise<NodeOutcome> {
+  const { syncWindows } = ctx.services;
+  const reader = { executionId: ctx.executionId, nodeId: ctx.nodeId, batch: ctx.batch };
+  const window = await syncWindows.open(ctx.tenant, reader, dateOf(input['from']));
+  const filled = { ...input, from: window.from.toISOString(), to: window.to.toISOString() };
+  let isRead = false;
+  try {
+    const outcome = await callApp(app, incrementalSync, filled, ctx);
+    isRead = outcome.kind === 'done';
+    return outcome;
+  } finally {
+    if (!isRead) await syncWindows.drop(ctx.tenant, reader);
+  }
+}
+
+/** What is no date is for the action to refuse. */
+function dateOf(value: unknown): Date | undefined {
+  if (typeof value !== 'string' || value === '') return undefined;
+  const at = new Date(value);
+  return Number.isNaN(at.getTime()) ? undefined : at;
+}
+
+async function callApp(
+  app: string,
+  actionId: string,
+  input: ActionSettings['input'],
+  ctx: NodeContext,
+): Promise<NodeOutcome> {
+  const result = await ctx.services.executeAction({
+    tenant: ctx.tenant,
+    linkedAccountId: ctx.linkedAccount.id,
+    slug: app,
+    actionId,
+    input,
+    idempotencyKey: ctx.idempotencyKey,
+    signal: ctx.signal,
+  });
+  if (result.ok) return done(result.data, undefined, result.status);
+  return failed({
+    message: `${app} refused "${actionId}" with status ${result.status}.`,
+    status: result.status,
+    body: result.data,
+    retry: retryOfStatus(result.status),
+    ...(result.retryAfterMs === undefined ? {} : { retryAfterMs: result.retryAfterMs }),
+  });
+}
