@@ -75,7 +75,7 @@ export async function storeConnection(
     if (isOtherAccount) await log('account_changed', { from: before.identifier, to: proven.identifier });
     // Authorizing again changes nothing that the account chose, not even a config that it deleted.
     if (before === undefined) await deps.onConnected?.(transaction, { tenant, linkedAccountId, slug });
-    else await resumePolls(transaction, tenant, { linkedAccountId, slug, isOtherAccount });
+    await resumePolls(transaction, tenant, { linkedAccountId, slug, isOtherAccount });
     return {
       isNew: before === undefined,
       ...(isOtherAccount && { replacedIdentifier: before.identifier }),
