@@ -171,6 +171,12 @@ const table = {
     '100',
     'How many executions one worker runs at the same time.',
   ),
+  INLAY_BATCH_LIMIT: setting(
+    count(1, 10_000_000).default(10_000),
+    '10000',
+    '50000',
+    'How many iterations of loops one execution may have, those of loops inside loops counted too.',
+  ),
   INLAY_QUEUE_MAX_AGE_H: setting(
     count(1, 8_760).default(168),
     '168',
@@ -281,6 +287,8 @@ export interface Config {
   /** origins that may frame the portal */
   readonly frameAncestors: readonly string[];
   readonly workerConcurrency: number;
+  /** iterations of loops in one execution */
+  readonly batchLimit: number;
   readonly queueMaxAgeHours: number;
   readonly sandboxProcesses: number;
   readonly codeTimeoutMs: number;
@@ -364,6 +372,7 @@ function shape(values: Values, demo: boolean, appCredentials: Config['appCredent
     webhookRateLimitPerMinute: values.INLAY_WEBHOOK_RATE_LIMIT,
     frameAncestors: values.INLAY_FRAME_ANCESTORS.map((origin) => new URL(origin).origin),
     workerConcurrency: values.INLAY_WORKER_CONCURRENCY,
+    batchLimit: values.INLAY_BATCH_LIMIT,
     queueMaxAgeHours: values.INLAY_QUEUE_MAX_AGE_H,
     sandboxProcesses: values.INLAY_SANDBOX_PROCESSES,
     codeTimeoutMs: values.INLAY_CODE_TIMEOUT_S * 1000,

@@ -117,6 +117,7 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
       publicUrl: config.publicUrl,
       concurrency: config.workerConcurrency,
       queueMaxAgeHours: config.queueMaxAgeHours,
+      batchLimit: config.batchLimit,
     },
   );
   const deps = { ...foundation, engine, nodeTypes: engine.registry };
