@@ -6,6 +6,10 @@ import { type CrashBench, type EndedExecution, openCrashBench } from './engine/c
 /** What holds whatever was killed where. */
 function assertPromises(bench: CrashBench, executions: readonly EndedExecution[]): void {
   for (const { id, workflow_id, state, error_text, outcomes } of executions) {
+    if (workflow_id === 'loop') {
+      assertLoop(bench, id, state, outcomes);
+      continue;
+    }
     const counts = ['2', '3', '4'].map((node) => bench.effects.get(`${id}:${node}:0`) ?? 0);
     for (const [node, count] of Object.entries(outcomes)) {
       assert.equal(count, 1, `node ${node} of ${id} has ${count} outcomes`);
@@ -33,19 +37,44 @@ function assertPromises(bench: CrashBench, executions: readonly EndedExecution[]
   }
 }
 
+/** Each of five iterations ended once; of each, only the call in flight may have been made again. */
+function assertLoop(
+  bench: CrashBench,
+  id: string,
+  state: string,
+  outcomes: EndedExecution['outcomes'],
+): void {
+  assert.equal(state, 'completed');
+  const items = ['2:0', '2:1', '2:2', '2:3', '2:4'];
+  const places = items.flatMap((item) => [`2 in ${item}`, `3 in ${item}`, `4 in ${item}`]);
+  assert.deepEqual(Object.keys(outcomes).sort(), ['1', '2', '5', ...places].sort());
+  for (const [place, count] of Object.entries(outcomes)) assert.equal(count, 1, `${place} of ${id}`);
+  let repeated = 0;
+  for (const item of items) {
+    const counts = ['3', '4'].map((node) => bench.effects.get(`${id}:${node}:${item}`) ?? 0);
+    assert.ok(
+      counts.every((count) => count === 1 || count === 2),
+      `the effects of iteration ${item} happened ${counts.join(', ')} times`,
+    );
+    repeated += counts.filter((count) => count === 2).length;
+  }
+  assert.ok(repeated <= 2, `${repeated} calls were made again, and two iterations run at a time`);
+}
+
 const ofBoth = (each: number): string[] => [
   ...Array.from({ length: each }, () => 'repeatable'),
   ...Array.from({ length: each }, () => 'once'),
 ];
 
 const isTakeover = (name: string): boolean => name.startsWith('takeover.');
+const isOfBatch = (name: string): boolean => name.startsWith('batch.');
 const isOfSuspension = (name: string): boolean => /^(suspend|wake)\./.test(name);
 
 describe(
   'a process killed at a named point loses nothing and repeats no finished step',
   { concurrency: 3, timeout: 120_000 },
   () => {
-    for (const point of crashPoints.filter((name) => !isTakeover(name))) {
+    for (const point of crashPoints.filter((name) => !isTakeover(name) && !isOfBatch(name))) {
       test(`killed at ${point}`, async () => {
         await using bench = await openCrashBench();
         const start = isOfSuspension(point) ? Array.from({ length: 10 }, () => 'nap') : ofBoth(5);
@@ -58,6 +87,25 @@ describe(
         if (point === 'start.before-commit') assert.equal(executions.length, 0);
         else if (point === 'start.after-commit') assert.ok(executions.length >= 1);
         else assert.equal(executions.length, 10);
+        assertPromises(bench, executions);
+      });
+    }
+
+    for (const point of [
+      ...crashPoints.filter(isOfBatch).map((name) => `${name}:3`),
+      'attempt.after-start-commit:4',
+      'attempt.after-call:7',
+      'outcome.after-commit:5',
+    ]) {
+      test(`killed in the middle of loops, at ${point}`, async () => {
+        await using bench = await openCrashBench();
+        bench.sinkDelayMs = 5;
+        const start = Array.from({ length: 5 }, () => 'loop');
+        const victim = bench.startWorker({ crashAt: point, start });
+        assert.equal(await victim.exited, 'SIGKILL');
+        bench.startWorker();
+        const executions = await bench.allEnded(20_000);
+        assert.equal(executions.length, 5);
         assertPromises(bench, executions);
       });
     }

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { createTestDatabase, type TestDatabase } from '../../packages/server/src/db/testing.ts';
 import { newId } from '../../packages/server/src/domain/ids.ts';
 
-/** A database with three workflows, a sink that counts effects, and processes with the real engine to kill. */
+/** A database with workflows, a sink that counts effects, and processes with the real engine to kill. */
 export interface CrashBench extends AsyncDisposable {
   readonly database: TestDatabase;
   readonly tenant: { readonly orgId: string; readonly environment: 'test' };
@@ -33,7 +33,7 @@ export interface EndedExecution {
   readonly workflow_id: string;
   readonly state: string;
   readonly error_text: string | null;
-  /** Final outcomes by node: `{ '2': 1, … }`. */
+  /** Final outcomes by node, inside a loop by iteration as well: `{ '2': 1, '3 in 2:0': 1, … }`. */
   readonly outcomes: Readonly<Record<string, number>>;
 }
 
@@ -47,6 +47,27 @@ const chainOf = (type: string) => ({
   edges: ['1', '2', '3', '4'].map((source) => ({ source, target: String(Number(source) + 1) })),
 });
 
+/** A loop over five items, two calls to the outside each, two items at a time. */
+const loopOf = (type: string) => ({
+  nodes: [
+    { id: '1', node_type: 'start', name: 'Start', data: {} },
+    {
+      id: '2',
+      node_type: 'loop',
+      name: 'Each',
+      data: { fanout_array: [1, 2, 3, 4, 5], concurrent_batches: 2, output_data: '{{node.4.body.key}}' },
+    },
+    { id: '3', node_type: type, name: 'First', data: {}, parent_id: '2' },
+    { id: '4', node_type: type, name: 'Second', data: {}, parent_id: '2' },
+    { id: '5', node_type: 'response', name: 'Answer', data: { data: '{{node.2.body.loop_results}}' } },
+  ],
+  edges: [
+    { source: '1', target: '2' },
+    { source: '3', target: '4' },
+    { source: '2', target: '5' },
+  ],
+});
+
 export async function openCrashBench(): Promise<CrashBench> {
   const database = await createTestDatabase();
   const tenant = { orgId: newId(), environment: 'test' as const };
@@ -54,16 +75,17 @@ export async function openCrashBench(): Promise<CrashBench> {
   await database.pool.query(`insert into organization (id, name, slug) values ($1, 'Crash', 'crash')`, [
     tenant.orgId,
   ]);
-  for (const type of ['repeatable', 'once', 'nap']) {
+  const chains = ['repeatable', 'once', 'nap'].map((type) => [type, chainOf(type)] as const);
+  for (const [id, document] of [...chains, ['loop', loopOf('repeatable')] as const]) {
     await database.pool.query(
       `insert into workflow (id, draft_id, org_id, environment, name, draft, published_version)
        values ($1, $1 || '-draft', $2, 'test', $1, '{}', 1)`,
-      [type, tenant.orgId],
+      [id, tenant.orgId],
     );
     await database.pool.query(
       `insert into workflow_version (id, org_id, environment, workflow_id, version, document)
        values ($1, $2, 'test', $1, 1, $3)`,
-      [type, tenant.orgId, JSON.stringify(chainOf(type))],
+      [id, tenant.orgId, JSON.stringify(document)],
     );
   }
 
@@ -133,9 +155,10 @@ export async function openCrashBench(): Promise<CrashBench> {
 async function readEnded(database: TestDatabase): Promise<EndedExecution[]> {
   const { rows } = await database.pool.query<EndedExecution>(
     `select e.id, e.workflow_id, e.state, e.error_text,
-       (select coalesce(json_object_agg(node_id, outcomes), '{}') from (
-          select node_id, count(*) as outcomes from journal j
-          where j.execution_id = e.id and kind = 'outcome' and status <> 'retrying' group by node_id) n) as outcomes
+       (select coalesce(json_object_agg(node, outcomes), '{}') from (
+          select node_id || case when batch = '' then '' else ' in ' || batch end as node, count(*) as outcomes
+          from journal j
+          where j.execution_id = e.id and kind <> 'start' and status <> 'retrying' group by 1) n) as outcomes
      from execution e order by e.id`,
   );
   return rows;

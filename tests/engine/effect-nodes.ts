@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { nodeRegistry, type NodeRegistry } from '../../packages/server/src/engine/index.ts';
+import { loop } from '../../packages/server/src/engine/nodes/loop.ts';
 import {
   done,
   failed,
@@ -44,5 +45,5 @@ export function effectNodes(sinkUrl: string): NodeRegistry {
     },
     resume: (_settings, _ctx, { state }) => done(state),
   });
-  return nodeRegistry([start, response, repeatable, effect('once', 'once'), nap]);
+  return nodeRegistry([start, response, loop, repeatable, effect('once', 'once'), nap]);
 }

@@ -9,6 +9,8 @@ export const crashPoints = [
   'attempt.after-call',
   'outcome.before-commit',
   'outcome.after-commit',
+  'batch.before-commit',
+  'batch.after-commit',
   'final.before-commit',
   'final.after-commit',
   'suspend.before-commit',

@@ -220,6 +220,7 @@ function crashBefore(crash: CrashHook | undefined, batch: Batch): void {
   if (crash === undefined) return;
   if (batch.rows.some((row) => row.kind === 'start')) crash('attempt.before-start-commit');
   if (batch.rows.some((row) => row.kind === 'outcome')) crash('outcome.before-commit');
+  if (batch.rows.some((row) => row.kind === 'batch')) crash('batch.before-commit');
   if (batch.endings.length > 0) crash('final.before-commit');
 }
 
@@ -227,5 +228,6 @@ function crashAfter(crash: CrashHook | undefined, batch: Batch): void {
   if (crash === undefined) return;
   if (batch.rows.some((row) => row.kind === 'start')) crash('attempt.after-start-commit');
   if (batch.rows.some((row) => row.kind === 'outcome')) crash('outcome.after-commit');
+  if (batch.rows.some((row) => row.kind === 'batch')) crash('batch.after-commit');
   if (batch.endings.length > 0) crash('final.after-commit');
 }
