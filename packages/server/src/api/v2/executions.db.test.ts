@@ -343,3 +343,38 @@ test('a Response node whose status allows no body still answers with one', async
     assert.deepEqual([answer.statusCode, return_value, told], [200, 'done', status_code]);
   }
 });
+
+test('the iterations of a loop are read by page, by status and one by one; the execution shows only the loop', async () => {
+  const id = await publish({
+    nodes: [
+      start,
+      { id: '2', node_type: 'loop', name: 'Each', data: { fanout_array: ['a', 'b', 'c'] } },
+      { id: '3', node_type: 'log', name: 'Say', data: { title: '{{array_item}}' }, parent_id: '2' },
+    ],
+    edges: [{ source: '1', target: '2' }],
+  });
+  const refused = await call('POST', `/api/v2/public/workflow/${id}/execute`, { sync_execution: 'true' }, {});
+  assert.equal(refused.statusCode, 400);
+  assert.match(refused.json().message, /allow_sync_loops/);
+  const { execution_id } = (await call('POST', `/api/v2/public/workflow/${id}/execute`, {}, {})).json();
+  const { status, nodes } = await ended(execution_id);
+  assert.equal(status, 'COMPLETED');
+  assert.deepEqual(
+    nodes.map((node: { node_id: string; is_batch: boolean }) => [node.node_id, node.is_batch]),
+    [
+      ['1', false],
+      ['2', true],
+    ],
+  );
+  const url = `/api/v2/public/execution/${execution_id}/nodes/2/batches`;
+  const second = (await call('GET', `${url}?limit=2&page=2`)).json();
+  assert.deepEqual([second.totalDocs, second.docs.length, second.docs[0].batch_index], [3, 1, 2]);
+  assert.equal((await call('GET', `${url}?status=errored`)).json().totalDocs, 0);
+  assert.equal((await call('GET', `${url}?status=nothing`)).statusCode, 400);
+  const inside = (await call('GET', `${url}/1`)).json();
+  assert.deepEqual(
+    [inside.batch, inside.nodes[0].node_id, inside.nodes[0].node_status],
+    ['2:1', '3', 'Success'],
+  );
+  assert.equal((await call('GET', url, { linked_account_id: 'other' })).statusCode, 404);
+});
