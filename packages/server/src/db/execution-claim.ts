@@ -18,6 +18,8 @@ export interface ClaimedExecution {
   readonly source: ExecutionSource;
   readonly mode: ExecutionMode;
   readonly is_sub_flow: boolean;
+  /** The first execution of its line of retries. */
+  readonly lineage_id: string;
   readonly stop_requested_at: Date | null;
   readonly created_at: Date;
 }
@@ -28,7 +30,7 @@ const claim = `update execution set state = 'running', owner = $1, started_at = 
   where id = any($2::text[]) and id between $3 and $4 and state in ('queued', 'waiting')
   returning id, org_id, environment, workflow_id, workflow_version, document, linked_account_id, account_id, config_id,
     app_slug, trigger_event, source, mode, deadline_at, stop_requested_at, created_at,
-    parent_execution_id is not null as is_sub_flow`;
+    parent_execution_id is not null as is_sub_flow, coalesce(retry_root_id, id) as lineage_id`;
 
 /**
  * Makes the worker the owner of those of the executions that may run now. The caller's transaction holds the

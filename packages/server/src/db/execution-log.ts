@@ -24,6 +24,8 @@ export interface ExecutionHeader {
   readonly stopRequestedAt: Date | null;
   readonly instanceTag: string | null;
   readonly rerunOf: string | null;
+  /** The execution that it went on from, keeping what had finished there. */
+  readonly retryOf: string | null;
   readonly responseNodeId: string | null;
   readonly statusCode: number | null;
   readonly failedNodeId: string | null;
@@ -43,7 +45,7 @@ const columns = sql`e.id, e.org_id as "orgId", e.environment, e.workflow_id as "
   e.workflow_version as "workflowVersion", w.name as "workflowName", e.linked_account_id as "linkedAccountId",
   e.account_id as "accountId", e.config_id as "configId", e.app_slug as "appSlug", e.source,
   e.trigger_event as "triggerEvent", e.mode, e.state, e.stop_requested_at as "stopRequestedAt",
-  e.instance_tag as "instanceTag", e.rerun_of as "rerunOf", e.response_node_id as "responseNodeId",
+  e.instance_tag as "instanceTag", e.rerun_of as "rerunOf", e.retry_of as "retryOf", e.response_node_id as "responseNodeId",
   e.status_code as "statusCode", e.failed_node_id as "failedNodeId", e.error_text as "errorText",
   e.node_count as "nodeCount", e.finished_node_count as "finishedNodeCount", e.created_at as "createdAt",
   e.started_at as "startedAt", e.finished_at as "finishedAt", e.parent_execution_id as "parentExecutionId",

@@ -639,6 +639,9 @@ table execution
   concurrency_overflow text
   holds_while_waiting boolean not null default false
   payload_bytes integer not null default 0
+  retry_of text
+  retry_root_id text
+  kept_seq integer
   partition by RANGE (id)
   execution_pkey: PRIMARY KEY (id)
   execution_check: CHECK (((state = 'running'::text) = (owner IS NOT NULL)))
@@ -659,6 +662,18 @@ table execution
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
   TRIGGER execution_wakes_parent AFTER UPDATE OF finished_at ON public.execution FOR EACH ROW WHEN (((new.parent_execution_id IS NOT NULL) AND (new.finished_at IS NOT NULL) AND (old.finished_at IS NULL))) EXECUTE FUNCTION inlay_wake_parent()
+
+table execution_retry
+  execution_id text not null
+  request_id text not null
+  org_id text not null
+  environment text not null
+  retry_id text not null
+  created_at timestamp with time zone not null default now()
+  execution_retry_pkey: PRIMARY KEY (execution_id, request_id)
+  INDEX execution_retry_created_at_idx ON public.execution_retry USING btree (created_at)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
 table inbox
   id text not null

@@ -258,6 +258,9 @@ export interface ExecutionTable extends TenantColumns {
   deadline_at: NullableTimestamp;
   instance_tag: string | null;
   rerun_of: string | null;
+  retry_of: string | null;
+  retry_root_id: string | null;
+  kept_seq: number | null;
   response_node_id: string | null;
   status_code: number | null;
   failed_node_id: string | null;
@@ -352,6 +355,13 @@ export interface WaitArrivalTable extends TenantColumns {
   node_id: string;
   payload: Json<unknown>;
   received_at: DefaultedTimestamp;
+}
+
+export interface ExecutionRetryTable extends TenantColumns {
+  execution_id: string;
+  request_id: string;
+  retry_id: string;
+  created_at: DefaultedTimestamp;
 }
 
 export interface ChildExecutionTable extends TenantColumns {
@@ -620,6 +630,7 @@ export interface Database {
   blob: BlobTable;
   wait: WaitTable;
   child_execution: ChildExecutionTable;
+  execution_retry: ExecutionRetryTable;
   wait_arrival: WaitArrivalTable;
   inbox: InboxTable;
   inbox_key: InboxKeyTable;

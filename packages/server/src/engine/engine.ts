@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import type { Logger } from 'pino';
+import { findExecutableWorkflow } from '#db/executable-workflow';
 import { requestStop } from '#db/execution-control';
 import {
   findExecution,
@@ -32,6 +33,7 @@ import { askUntil, turnKeeper } from '#engine/queued-sync';
 import { listBatches, readBatch, type BatchesOf } from '#engine/read-batches';
 import { readExecution, type ExecutionDetail, type ReadOptions } from '#engine/read-executions';
 import { queueRunsOfDeadWorkers } from '#engine/recover';
+import { createRetries, type Retries } from '#engine/retries/retries';
 import type { RunResult } from '#engine/run';
 import { resumeByCall, type ResumeAnswer, type ResumeCall } from '#engine/resume-by-call';
 import { createResumeLinks } from '#engine/resume-links';
@@ -88,7 +90,7 @@ export interface SyncAnswer {
   readonly error?: RunResult['failure'];
 }
 
-export interface Engine {
+export interface Engine extends Retries {
   readonly registry: NodeRegistry;
   /** Begins to claim queued executions; without it the engine only starts, runs sync calls and accepts events. */
   start(): void;
@@ -176,8 +178,17 @@ export interface Engine {
     of: Pick<BatchesOf, 'executionId' | 'linkedAccountId'>,
     batch: string,
   ): ReturnType<typeof readBatch>;
-  /** Starts a new execution from the trigger of one that failed; the version stays the same. */
-  rerun(tenant: Tenant, executionId: string): Promise<{ executionId: string }>;
+  /**
+   * Starts a new execution from the trigger of one that failed; the version stays the same, unless it is to be the
+   * one that is published now.
+   *
+   * @throws AppError `execution_not_found`, `wrong_state`, `workflow_not_found`, `queue_full`
+   */
+  rerun(
+    tenant: Tenant,
+    executionId: string,
+    options?: { readonly isLatestVersion?: boolean },
+  ): Promise<{ executionId: string }>;
 }
 
 const tickEveryMs = 1_000;
@@ -195,11 +206,14 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
   );
   let loop: WorkLoop | undefined;
   const readDeps = { db, pool, plans };
+  const retries = createRetries({ ...deps, plans, queue, places, wake });
   const subFlows = createSubFlows({
     pool,
     clock,
     plans,
     queue,
+    db,
+    vault: deps.vault,
     workerId: () => worker.id,
     wake: () => loop?.wake(),
     read: readWhole,
@@ -416,7 +430,11 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     });
   }
 
-  async function rerun(tenant: Tenant, executionId: string): Promise<{ executionId: string }> {
+  async function rerun(
+    tenant: Tenant,
+    executionId: string,
+    options?: Parameters<Engine['rerun']>[2],
+  ): Promise<{ executionId: string }> {
     const header = await findExecution(db, tenant, executionId);
     if (header === undefined) throw new AppError('execution_not_found', { id: executionId });
     if (!rerunnable.has(header.state)) {
@@ -424,12 +442,12 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
         reason: `Execution "${executionId}" is ${header.state}: only one that failed, was stopped or timed out can be run again.`,
       });
     }
+    const version =
+      options?.isLatestVersion === true ? await latestVersion(tenant, header) : header.workflowVersion;
     const [trigger] = historyOf(await readJournal(pool, executionId), rowOpener(deps.vault));
     return startExecution(tenant, {
       workflowId: header.workflowId,
-      ...(header.workflowVersion === null
-        ? { document: header.document }
-        : { version: header.workflowVersion }),
+      ...(version === null ? { document: header.document } : { version }),
       linkedAccount: { id: header.linkedAccountId, accountId: header.accountId },
       configId: header.configId,
       slug: header.appSlug ?? undefined,
@@ -439,6 +457,15 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
       headers: triggerHeaders(trigger),
       instanceTag: header.instanceTag ?? undefined,
       rerunOf: executionId,
+    });
+  }
+
+  async function latestVersion(tenant: Tenant, { workflowId }: ExecutionHeader): Promise<number> {
+    const workflow = await findExecutableWorkflow(pool, tenant, workflowId, undefined);
+    if (workflow === undefined) throw new AppError('workflow_not_found', { id: workflowId });
+    if (workflow.version !== null) return workflow.version;
+    throw new AppError('wrong_state', {
+      reason: `Workflow "${workflowId}" is not published, so it has no latest version. Publish it, or rerun the version that the execution had.`,
     });
   }
 
@@ -494,6 +521,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     },
     stop,
     rerun,
+    ...retries,
     list: (tenant, filter, page) => listExecutions(db, tenant, filter, page),
     read,
     async readAnswer(tenant, executionId, linkedAccountId) {

@@ -65,6 +65,7 @@ export function firstRunInput(row: NewExecution, input: StartInput, plan: Plan):
     response: undefined,
     facts: {
       executionId: row.id,
+      lineageId: row.id,
       workflowId: row.workflowId,
       configId: row.configId,
       accountId: row.accountId,

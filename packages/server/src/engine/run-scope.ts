@@ -14,6 +14,8 @@ export interface NodeResult {
 /** What a run knows besides the results of its nodes. */
 export interface RunFacts {
   readonly executionId: string;
+  /** The first execution of its line of retries: idempotency keys bear its id. */
+  readonly lineageId: string;
   readonly workflowId: string;
   readonly configId: string;
   readonly accountId: string;

@@ -174,7 +174,7 @@ export function failureAt(node: PlanNode, { message, status, body }: Omit<NodeFa
   };
 }
 
-/** The same for every attempt, whoever makes it. The last part is where the node stands among the iterations. */
+/** The same for every attempt and retry, whoever makes it. The last part is where the node stands among the iterations. */
 export function idempotencyKey(run: RunState, frame: Frame, node: PlanNode): string {
-  return `${run.input.facts.executionId}:${node.id}:${frame.keyPath === '' ? '0' : frame.keyPath}`;
+  return `${run.input.facts.lineageId}:${node.id}:${frame.keyPath === '' ? '0' : frame.keyPath}`;
 }

@@ -1,6 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Pool } from 'pg';
 import { clientTransaction } from '#db/client-transaction';
+import { findExecution, readJournal } from '#db/execution-log';
+import { findEarlierChild } from '#db/execution-retry';
 import type { EndState } from '#db/journal-flush';
+import type { Db } from '#db/schema';
 import { findChild, findParentFacts, findSubFlowWorkflow, linkChild, takeChildPlace } from '#db/sub-flow';
 import type { Clock } from '#domain/clock';
 import { newExecution } from '#engine/new-execution';
@@ -9,10 +13,14 @@ import { createPayloadChecker } from '#engine/payload-schema';
 import type { PlanCache } from '#engine/plan-cache';
 import type { Queue } from '#engine/queue';
 import { responseOf, type ExecutionDetail } from '#engine/read-executions';
+import { rowOpener, type RowVault } from '#engine/recording/sealed-parts';
+import { draftRetry, writeRetry, type RetryDraft } from '#engine/retries/write-retry';
+import { historyOf } from '#engine/run-history';
 import { writeExecutions } from '#engine/start-executions';
 import type { Tenant } from '#domain/tenant';
 
 const deepest = 1_000;
+const failedStates: ReadonlySet<string> = new Set(['errored', 'stopped', 'timed_out']);
 
 /** Starts executions as children of others, each node's one child once, and reads what became of them. */
 export function createSubFlows(deps: {
@@ -22,6 +30,8 @@ export function createSubFlows(deps: {
   readonly queue: Queue;
   readonly workerId: () => string;
   readonly wake: () => void;
+  readonly db: Db;
+  readonly vault: RowVault;
   readonly read: (tenant: Tenant, executionId: string) => Promise<ExecutionDetail | undefined>;
 }): SubFlows {
   const { pool } = deps;
@@ -61,10 +71,15 @@ export function createSubFlows(deps: {
       plan,
       { mode: call.mode, owner: null, now: deps.clock.now() },
     );
+    const earlier = await draftOfEarlier(call, workflow.id);
     const place = await clientTransaction(pool, async (client) => {
       const taken = await takeChildPlace(client, tenant, parent, row.id);
       if (taken !== 'taken') return taken;
-      await writeExecutions(client, { queue: deps.queue, workerId: deps.workerId() }, [row]);
+      if (earlier === undefined) {
+        await writeExecutions(client, { queue: deps.queue, workerId: deps.workerId() }, [row]);
+      } else {
+        await writeRetry(client, deps, earlier, { id: row.id, mode: call.mode, at: row.createdAt });
+      }
       await linkChild(client, row.id, parent, facts);
       return taken;
     });
@@ -72,6 +87,19 @@ export function createSubFlows(deps: {
     if (place !== 'taken') return { executionId: place.childId };
     deps.wake();
     return { executionId: row.id };
+  }
+
+  /** In a retry: how to go on from the child that failed, if this node had one with the same payload. */
+  async function draftOfEarlier(call: SubFlowCall, workflowId: string): Promise<RetryDraft | undefined> {
+    const { tenant } = call;
+    const earlier = await findEarlierChild(pool, tenant, call.parent);
+    if (earlier?.workflowId !== workflowId || !failedStates.has(earlier.state)) return undefined;
+    const header = await findExecution(deps.db, tenant, earlier.id);
+    if (header?.workflowVersion === undefined || header.workflowVersion === null) return undefined;
+    const [trigger] = historyOf(await readJournal(pool, earlier.id), rowOpener(deps.vault));
+    if (!isDeepStrictEqual(trigger?.output, JSON.parse(JSON.stringify(call.payload)))) return undefined;
+    const plan = await deps.plans.get(tenant, workflowId, header.workflowVersion);
+    return draftRetry(deps, tenant, header, plan);
   }
 
   function refusalOf(

@@ -20,7 +20,13 @@ export function testClock(): TestClock {
   return { now: () => new Date(Date.now() + aheadMs), advance: (ms) => void (aheadMs += ms) };
 }
 
-export type TestNode = readonly [id: string, type: string, data?: Readonly<Record<string, unknown>>];
+/** `more` stands beside the settings: `parent_id`, `skip_on_error`, `retry_policy`. */
+export type TestNode = readonly [
+  id: string,
+  type: string,
+  data?: Readonly<Record<string, unknown>>,
+  more?: Readonly<Record<string, unknown>>,
+];
 export type TestEdge = readonly [source: string, target: string, port?: string];
 
 /** A real engine on a database of its own, for tests of what runs in it. */
@@ -84,11 +90,12 @@ export async function openTestEngine(options: {
     { id = newId(), slug, ...document }: { id?: string; slug?: string; [field: string]: unknown } = {},
   ): Promise<string> {
     const whole = {
-      nodes: [['1', 'start'] as TestNode, ...nodes].map(([nodeId, node_type, data = {}]) => ({
+      nodes: [['1', 'start'] as TestNode, ...nodes].map(([nodeId, node_type, data = {}, more = {}]) => ({
         id: nodeId,
         node_type,
         name: `Node ${nodeId}`,
         data,
+        ...more,
       })),
       edges: edges.map(([source, target, source_handle]) => ({ source, target, source_handle })),
       ...document,

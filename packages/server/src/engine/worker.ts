@@ -191,6 +191,7 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
       waits,
       facts: {
         executionId: row.id,
+        lineageId: row.lineage_id,
         workflowId: row.workflow_id,
         configId: row.config_id,
         accountId: row.account_id,

@@ -2,10 +2,11 @@ import { z } from 'zod';
 import { consoleOf } from '#api/admin/guard';
 import type { ApiApp } from '#api/app';
 import type { ApiDeps } from '#api/deps';
+import { rerunQuery, retryBody, retryOf } from '#api/retry-body';
 import { page, pageOf, pageQuery, wireTime } from '#api/wire';
 import { findLinkedAccountRef } from '#db/linked-account';
 import { idFloor } from '#domain/ids';
-import type { ExecutionDetail, ExecutionFilter, ExecutionHeader } from '#engine/index';
+import type { BatchRun, ExecutionDetail, ExecutionFilter, ExecutionHeader, NodeRun } from '#engine/index';
 
 const tags = ['Dashboard: executions'];
 const idPath = z.object({ execution_id: z.string() });
@@ -46,7 +47,25 @@ const nodeShape = z.object({
   error: z.object({ message: z.string() }).nullable(),
   console: z.array(z.object({ level: z.string(), text: z.string() })),
   curl: z.array(z.string()),
+  is_batch: z.boolean(),
   is_truncated: z.boolean(),
+});
+
+const batchStates = ['success', 'errored', 'stopped', 'timed_out', 'terminated', 'retrying'] as const;
+const batchesQuery = pageQuery.extend({
+  status: z
+    .preprocess((text) => (typeof text === 'string' ? text.toLowerCase() : text), z.enum(batchStates))
+    .optional(),
+  within: z.string().optional().describe('For a loop inside a loop: the iteration that it stands in.'),
+});
+
+const batchShape = z.object({
+  index: z.int(),
+  batch: z.string(),
+  status: z.string(),
+  output: z.unknown(),
+  error: z.object({ message: z.string() }).nullable(),
+  duration_ms: z.number().nullable(),
 });
 
 const detailShape = executionShape.extend({
@@ -54,6 +73,7 @@ const detailShape = executionShape.extend({
   error: z.string().nullable(),
   is_stopping: z.boolean(),
   rerun_of: z.string().nullable(),
+  retry_of: z.string().nullable(),
   nodes: z.array(nodeShape),
   store_variables: z.record(z.string(), z.unknown()),
 });
@@ -146,14 +166,83 @@ export function adminExecutionRoutes(app: ApiApp, deps: ApiDeps): void {
       config: { auth: 'console' },
       schema: {
         tags,
-        summary: 'Start a new execution with the same payload and version',
+        summary: 'Start a new execution with the same payload',
         params: idPath,
+        querystring: rerunQuery,
         response: { 200: z.object({ id: z.string() }) },
       },
     },
     async (request) => {
-      const { executionId } = await engine.rerun(consoleOf(request).tenant, request.params.execution_id);
+      const isLatestVersion = request.query.version === 'latest';
+      const { tenant } = consoleOf(request);
+      const { executionId } = await engine.rerun(tenant, request.params.execution_id, { isLatestVersion });
       return { id: executionId };
+    },
+  );
+
+  app.post(
+    '/api/admin/executions/:execution_id/retry',
+    {
+      config: { auth: 'console' },
+      schema: {
+        tags,
+        summary: 'Go on from where an execution failed, or from one of its nodes, in a new execution',
+        params: idPath,
+        body: retryBody,
+        response: { 200: z.object({ id: z.string(), is_new: z.boolean() }) },
+      },
+    },
+    async (request) => {
+      const { tenant } = consoleOf(request);
+      const how = retryOf(request.body);
+      const { executionId, isNew } = await engine.retry(tenant, request.params.execution_id, how);
+      return { id: executionId, is_new: isNew };
+    },
+  );
+
+  app.get(
+    '/api/admin/executions/:execution_id/nodes/:node_id/batches',
+    {
+      config: { auth: 'console' },
+      schema: {
+        tags,
+        summary: 'List the iterations of a container, or the pages of a node',
+        params: idPath.extend({ node_id: z.string() }),
+        querystring: batchesQuery,
+        response: { 200: pageOf(batchShape) },
+      },
+    },
+    async (request) => {
+      const { execution_id: executionId, node_id: nodeId } = request.params;
+      const { page: number, limit, status, within } = request.query;
+      const { batches, total } = await engine.listBatches(
+        consoleOf(request).tenant,
+        { executionId, nodeId, within },
+        { offset: (number - 1) * limit, limit, status },
+      );
+      return page(batches.map(shapeBatch), total, { page: number, limit });
+    },
+  );
+
+  app.get(
+    '/api/admin/executions/:execution_id/batches',
+    {
+      config: { auth: 'console' },
+      schema: {
+        tags,
+        summary: 'Read what the nodes inside one iteration did',
+        params: idPath,
+        querystring: z.object({
+          batch: z.string().min(1).describe('Path of the iteration, such as `5:12/9:0`'),
+        }),
+        response: { 200: z.object({ batch: z.string(), nodes: z.array(nodeShape) }) },
+      },
+    },
+    async (request) => {
+      const { batch } = request.query;
+      const of = { executionId: request.params.execution_id };
+      const nodes = await engine.readBatch(consoleOf(request).tenant, of, batch);
+      return { batch, nodes: nodes.map(shapeNode) };
     },
   );
 }
@@ -180,21 +269,45 @@ function shapeDetail({ header, nodes, variables }: ExecutionDetail): z.output<ty
     error: header.errorText,
     is_stopping: header.stopRequestedAt !== null,
     rerun_of: header.rerunOf,
+    retry_of: header.retryOf,
     store_variables: variables,
-    nodes: nodes.map((node) => ({
-      node_id: node.nodeId,
-      name: node.name,
-      node_type: node.type,
-      status: node.status.toUpperCase(),
-      attempts: Math.max(0, ...node.attempts.map(({ attempt }) => attempt)),
-      started_at: wireTime(node.enteredAt),
-      duration_ms: node.durationMs,
-      input: node.input,
-      output: node.output,
-      error: node.error && { message: node.error.message },
-      console: [...node.console],
-      curl: [...node.curl],
-      is_truncated: node.isCut,
-    })),
+    nodes: nodes.map(shapeNode),
+  };
+}
+
+function shapeNode(node: NodeRun): z.output<typeof nodeShape> {
+  return {
+    node_id: node.nodeId,
+    name: node.name,
+    node_type: node.type,
+    status: node.status.toUpperCase(),
+    attempts: Math.max(0, ...node.attempts.map(({ attempt }) => attempt)),
+    started_at: wireTime(node.enteredAt),
+    duration_ms: node.durationMs,
+    input: node.input,
+    output: node.output,
+    error: node.error && { message: node.error.message },
+    console: [...node.console],
+    curl: [...node.curl],
+    is_batch: node.isBatch,
+    is_truncated: node.isCut,
+  };
+}
+
+function shapeBatch({
+  index,
+  batch,
+  status,
+  output,
+  error,
+  durationMs,
+}: BatchRun): z.output<typeof batchShape> {
+  return {
+    index,
+    batch,
+    status: status.toUpperCase(),
+    output,
+    error: error && { message: error.message },
+    duration_ms: durationMs,
   };
 }

@@ -12,6 +12,7 @@ import {
   statusOf,
   type ShapeContext,
 } from '#api/v2/execution-shape';
+import { rerunQuery, retryBody, retryOf } from '#api/retry-body';
 import { page, pageOf } from '#api/wire';
 import { eventIdsByName } from '#db/org-event-ids';
 import type { Tenant } from '#domain/tenant';
@@ -117,6 +118,7 @@ export function executionRoutes(app: ApiApp, deps: ApiDeps): void {
         summary: 'Start a new execution from the payload of one that failed',
         operationId: 'rerunExecution',
         params: idPath,
+        querystring: rerunQuery,
         response: {
           200: z.object({ status: z.string(), id: z.string(), message: z.string(), instanceId: z.string() }),
         },
@@ -126,7 +128,32 @@ export function executionRoutes(app: ApiApp, deps: ApiDeps): void {
       const { tenant, linkedAccount } = accountCallerOf(request);
       const { execution_id: executionId } = request.params;
       await engine.read(tenant, executionId, linkedAccount.id);
-      const { executionId: id } = await engine.rerun(tenant, executionId);
+      const isLatestVersion = request.query.version === 'latest';
+      const { executionId: id } = await engine.rerun(tenant, executionId, { isLatestVersion });
+      return { status: 'success', id, message: 'Execution queued', instanceId: id };
+    },
+  );
+
+  app.post(
+    `${base}/:execution_id/retry`,
+    {
+      config: { auth: 'account' },
+      schema: {
+        tags,
+        summary: 'Go on from where an execution failed, or from one of its nodes, in a new execution',
+        operationId: 'retryExecution',
+        params: idPath,
+        body: retryBody,
+        response: {
+          200: z.object({ status: z.string(), id: z.string(), message: z.string(), instanceId: z.string() }),
+        },
+      },
+    },
+    async (request) => {
+      const { tenant, linkedAccount } = accountCallerOf(request);
+      const { execution_id: executionId } = request.params;
+      await engine.read(tenant, executionId, linkedAccount.id);
+      const { executionId: id } = await engine.retry(tenant, executionId, retryOf(request.body));
       return { status: 'success', id, message: 'Execution queued', instanceId: id };
     },
   );

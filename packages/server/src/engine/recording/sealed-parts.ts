@@ -43,6 +43,11 @@ export function rowOpener(vault: RowVault): OpenRow {
   };
 }
 
+/** The sealed part of a row, sealed for a copy of the row in another execution. */
+export function resealRow(vault: RowVault, sealed: Buffer, seq: number, from: string, to: string): Buffer {
+  return vault.sealJson(vault.openJson(sealed, contextOf(from, seq)), contextOf(to, seq));
+}
+
 function contextOf(executionId: string, seq: number): string {
   return sealContext('journal.secrets_sealed', executionId, String(seq));
 }
