@@ -44,9 +44,8 @@ const longestKey = 200;
 /** Reads a document that was checked by {@link guardProblems} when it was saved. */
 export function readTriggerGuard(document: WorkflowDocument): TriggerGuard {
   const trigger = triggerOf(document);
-  const { conditions } = trigger;
   return {
-    conditions: isEmptyRule(conditions) ? undefined : compileTemplate(conditions),
+    ...readTriggerConditions(trigger),
     dedup: readDedup(trigger['idempotency'], trigger['idempotency_key'], trigger['idempotency_window']),
     callDedup: readDedup(
       undefined,
@@ -54,6 +53,14 @@ export function readTriggerGuard(document: WorkflowDocument): TriggerGuard {
       document.settings['dedup_window_seconds'],
     ),
   };
+}
+
+/** The conditions of a trigger that is at hand without its document: a poll's, a schedule's. */
+export function readTriggerConditions(
+  trigger: Readonly<Record<string, unknown>>,
+): Pick<TriggerGuard, 'conditions'> {
+  const conditions = trigger['conditions'];
+  return { conditions: isEmptyRule(conditions) ? undefined : compileTemplate(conditions) };
 }
 
 /** Whether the trigger's conditions let an arrival through; a trigger without any lets everything through. */

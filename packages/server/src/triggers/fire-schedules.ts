@@ -14,6 +14,7 @@ import { passesAccessFilter, readAccessFilter } from '#domain/access-filter';
 import { AppError } from '#domain/errors';
 import { readSchedule, type ScheduleSpec } from '#domain/schedule-spec';
 import { decideDue, jitterMs, nextTime } from '#domain/schedule-times';
+import { passesConditions, readTriggerConditions } from '#domain/trigger-guard';
 import { isDeepStrictEqual } from 'node:util';
 import type { StartInput } from '#engine/index';
 import type { TriggerDeps } from '#triggers/deps';
@@ -131,19 +132,14 @@ function attentionAt(schedule: DueSchedule, spec: ScheduleSpec, due: Date | unde
 }
 
 /** Asked again at the moment of firing, so that no registration that somebody forgot can start anything. */
-function refusalOf({
-  workflow,
-  is_by_api,
-  is_target,
-  declared,
-  udf,
-  linked_account_id,
-}: DueSchedule): string | undefined {
+function refusalOf(schedule: DueSchedule): string | undefined {
+  const { workflow, is_by_api, is_target, declared, udf, linked_account_id } = schedule;
   if (workflow === null) return 'The workflow does not exist any more.';
   if (workflow.version === null) return 'The workflow is not published.';
   if (workflow.ownerId !== null && workflow.ownerId !== linked_account_id) {
     return 'The workflow belongs to another linked account.';
   }
+  if (!passesTrigger(schedule)) return 'The conditions of the trigger do not hold.';
   if (is_by_api) return undefined;
   if (!is_target) return 'The account has the workflow switched off.';
   if (!isDeepStrictEqual(workflow.trigger, declared)) return 'The published version has another schedule.';
@@ -183,13 +179,25 @@ async function startDue(
   return started.length;
 }
 
+/** One made by call asks the workflow's trigger too, where that is a schedule. */
+function passesTrigger(schedule: DueSchedule): boolean {
+  const { workflow, account_id: accountId, config_id: configId } = schedule;
+  const trigger = workflow?.trigger ?? {};
+  if (trigger['kind'] !== 'schedule') return true;
+  const arrival = { payload: payloadOf(schedule), accountId, configId, workflowId: workflow!.id };
+  return passesConditions(readTriggerConditions(trigger), arrival);
+}
+
+function payloadOf({ is_by_api, payload, declared }: DueSchedule): unknown {
+  return (is_by_api ? payload : declared['payload']) ?? {};
+}
+
 function tenantOf({ org_id, environment }: DueSchedule) {
   return { orgId: org_id, environment };
 }
 
 function startOf(schedule: DueSchedule): StartInput {
   const { workflow } = schedule;
-  const payload = schedule.is_by_api ? schedule.payload : schedule.declared['payload'];
   return {
     workflowId: workflow!.id,
     version: workflow!.version!,
@@ -197,6 +205,6 @@ function startOf(schedule: DueSchedule): StartInput {
     configId: schedule.config_id,
     slug: workflow!.appSlug ?? undefined,
     source: 'schedule',
-    payload: payload ?? {},
+    payload: payloadOf(schedule),
   };
 }

@@ -17,6 +17,7 @@ import { passesAccessFilter, readAccessFilter } from '#domain/access-filter';
 import { AppError } from '#domain/errors';
 import { newId } from '#domain/ids';
 import { readPollSpec, type PollSpec } from '#domain/poll-spec';
+import { type Arrival, passesConditions, readTriggerConditions } from '#domain/trigger-guard';
 import { shareOf } from '#domain/schedule-times';
 import type { TriggerDeps } from '#triggers/deps';
 import { readCustomPoll } from '#triggers/custom-poll-definition';
@@ -111,6 +112,7 @@ async function store(
   claim: string,
   { spec, target, isBaseline, result }: Read,
 ): Promise<void> {
+  const guard = readTriggerConditions(poll.trigger ?? {});
   const chunks = chunked(result.items.map((item) => ({ item, hash: hashOf(item) })));
   let started = 0;
   for (const [index, chunk] of chunks.entries()) {
@@ -121,7 +123,13 @@ async function store(
       const now = clock.now();
       const hashes = chunk.map(({ hash }) => hash);
       const unknown = await rememberRecords(client, poll, hashes, now);
-      const fresh = isBaseline ? [] : chunk.filter(({ hash }) => unknown.has(hash.toString('hex')));
+      // A record that the conditions turn away has been seen all the same: only another version of it is asked again.
+      const fresh = isBaseline
+        ? []
+        : chunk.filter(
+            ({ hash, item }) =>
+              unknown.has(hash.toString('hex')) && passesConditions(guard, arrivalOf(poll, spec, item)),
+          );
       await engine.startInTransaction(
         client,
         fresh.map(({ item }) => ({ tenant: tenantOf(poll), input: startOf(poll, spec, held.version, item) })),
@@ -175,6 +183,16 @@ function startOf(poll: ClaimedPoll, spec: PollSpec, version: number, item: PollI
     source: 'polling' as const,
     triggerEvent: spec.triggerId,
     payload: item.data,
+  };
+}
+
+function arrivalOf(poll: ClaimedPoll, { triggerId }: PollSpec, { data }: PollItem): Arrival {
+  return {
+    payload: data,
+    eventName: triggerId,
+    accountId: poll.account_id,
+    configId: poll.config_id,
+    workflowId: poll.workflow_id,
   };
 }
 

@@ -133,6 +133,23 @@ test('a change of a record runs once; the same version never again, however ofte
   assert.deepEqual(await started(id), ['Changing', 'Changing']);
 });
 
+test('a record that the conditions of the trigger turn away starts nothing until it changes', async () => {
+  const account = await connectedAccount();
+  const conditions = [{ variable: '{{event.name}}', operator: 'starts_with', value: 'VIP ' }];
+  const { id } = await publish(account, { ...onContacts, conditions });
+  await poll();
+  await addContact('VIP Ada');
+  const { id: contact } = await addContact('Ordinary');
+  pass(2);
+  await poll();
+  assert.deepEqual(await started(id), ['VIP Ada']);
+  assert.deepEqual((await stateOf(account)).total_new, 1, 'only what was started is counted');
+  await acme('PATCH', `/contacts/${contact}`, { name: 'VIP Ordinary' });
+  pass(2);
+  await poll();
+  assert.deepEqual(await started(id), ['VIP Ada', 'VIP Ordinary']);
+});
+
 test('cursor, seen records and executions commit together: a poll that dies halfway skips and repeats nothing', async () => {
   const account = await connectedAccount();
   const { id } = await publish(account);

@@ -105,6 +105,28 @@ test('a published schedule fires for every account that has the workflow on, wit
   await unpublishWorkflow(api.deps, { tenant: api.org.tenant, isCustomer: false }, id);
 });
 
+test('the conditions of a schedule decide for each account, and an occurrence that they refuse says so', async () => {
+  const scheduler = schedulerAt();
+  await Promise.all(['s-only', 's-other'].map((id) => api.addLinkedAccount(id)));
+  const { id } = await publish({
+    cron: '0 9 * * *',
+    payload: { region: 'EU' },
+    conditions: [
+      { variable: '{{event.region}}', operator: 'eq', value: 'EU' },
+      { variable: '{{linked_account.id}}', operator: 'eq', value: 's-only' },
+    ],
+  });
+  await deriveTriggers(api.database.db, 'all');
+  await scheduler.at('2030-01-01T08:00:00Z');
+  await scheduler.at('2030-01-01T09:01:00Z');
+  assert.deepEqual(
+    (await started(id)).map((run) => run.account_id),
+    ['s-only'],
+  );
+  assert.ok((await ticks(id)).includes('01-01T09:00 The conditions of the trigger do not hold.'));
+  await unpublishWorkflow(api.deps, { tenant: api.org.tenant, isCustomer: false }, id);
+});
+
 test('an account that is too many at the same minute waits its part of it, never longer than a minute', async () => {
   const scheduler = schedulerAt();
   const { id } = await publish({ cron: '0 9 * * *' });
