@@ -29,18 +29,12 @@ export function resumeWebhookRoutes(app: ApiApp, deps: Pick<ApiDeps, 'engine'>):
       );
       const call = { headers: harmlessHeaders(request), body: request.body ?? null, proofs: proofsOf(all) };
       const answer = await deps.engine.resumeByCall(request.params.webhook_id, call);
-      switch (answer) {
-        case 'resumed':
-        case 'kept':
-          return { message: 'Received' };
-        case 'unknown':
-          throw new AppError('resume_url_not_found', {});
-        case 'wrong_headers':
-          throw new AppError('resume_headers_wrong', {});
-        case 'ambiguous':
-        case 'nobody_waits':
-          throw new AppError('resume_refused', { isAmbiguous: answer === 'ambiguous' });
+      if (answer === 'unknown') throw new AppError('resume_url_not_found', {});
+      if (answer === 'wrong_headers') throw new AppError('resume_headers_wrong', {});
+      if (answer === 'ambiguous' || answer === 'nobody_waits') {
+        throw new AppError('resume_refused', { isAmbiguous: answer === 'ambiguous' });
       }
+      return { message: 'Received' };
     },
   );
 }
