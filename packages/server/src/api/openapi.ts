@@ -69,7 +69,10 @@ export async function documentRoutes(app: ApiApp, deps: Pick<ApiDeps, 'config'>)
           name: 'Polling triggers',
           description: 'Endpoints of apps that start workflows by what they list.',
         },
-        { name: 'Environment Variables', description: 'Values that workflows read by name, secrets among them.' },
+        {
+          name: 'Environment Variables',
+          description: 'Values that workflows read by name, secrets among them.',
+        },
         { name: 'Tables', description: 'Rows that workflows keep, of the workspace or of one customer.' },
         { name: 'Data references', description: 'Which record of yours is which record in an app.' },
         { name: 'Executions', description: 'What ran, step by step; stopping and running again.' },

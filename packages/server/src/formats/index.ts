@@ -1,13 +1,4 @@
-export {
-  columnNames,
-  csvText,
-  parseCsv,
-  readEscapes,
-  rowObject,
-  tableOf,
-  type CsvDialect,
-  type Table,
-} from '#formats/csv';
+export { columnNames, csvText, parseCsv, readEscapes, rowObject, tableOf, type Table } from '#formats/csv';
 export { parseXml, stringifyXml } from '#formats/cxml';
 export { runIsolated, type Sheet } from '#formats/isolated';
 export { parseX12, stringifyX12 } from '#formats/x12';

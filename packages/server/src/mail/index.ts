@@ -1,9 +1,2 @@
 export { readAddresses, type MailAddress } from '#mail/address';
-export {
-  createMail,
-  type Mail,
-  type MailAttachment,
-  type MailMessage,
-  type MailResult,
-  type SmtpServer,
-} from '#mail/mail';
+export { createMail, type Mail, type MailAttachment, type SmtpServer } from '#mail/mail';

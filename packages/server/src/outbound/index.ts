@@ -1,3 +1,3 @@
 export { type CallBudget, postgresBudgetStore } from '#outbound/call-budget';
 export type { ClientTls } from '#outbound/tls-agents';
-export { createOutbound, type Outbound, type OutboundStream, type OutboundRequest } from '#outbound/outbound';
+export { createOutbound, type Outbound, type OutboundRequest } from '#outbound/outbound';

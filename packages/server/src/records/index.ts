@@ -19,7 +19,6 @@ export {
   deleteTable,
   findRecords,
   getRecord,
-  getTable,
   groupTables,
   pageOfRecords,
   pageOfTables,

@@ -77,16 +77,6 @@ export async function pageOfTables(
 }
 
 /** @throws AppError `not_found` */
-export function getTable(
-  deps: TableDeps,
-  tenant: Tenant,
-  view: TableView,
-  ref: TableRef,
-): Promise<StoredTable> {
-  return requireTable(deps.db, tenant, view, ref);
-}
-
-/** @throws AppError `not_found` */
 export function deleteTable(deps: TableDeps, tenant: Tenant, view: TableView, ref: TableRef): Promise<void> {
   return changeTable(deps, tenant, view, ref, (db, table) => markTableDeleted(db, tenant, table.id));
 }
