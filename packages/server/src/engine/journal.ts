@@ -32,6 +32,9 @@ export interface Journal {
   addAndCommit(row: JournalRow): Promise<boolean>;
   /** Buffers the end of a run, with its last rows, and waits for the commit. */
   end(ending: RunEnding): Promise<void>;
+  /** Resolves when what one execution has added so far is committed, however much others go on adding. */
+  written(executionId: string): Promise<void>;
+  /** Resolves when nothing is waiting to be written; under load that may be never. */
   idle(): Promise<void>;
   /** Resolves when so little is waiting to be written that a loop may go on adding. */
   room(): Promise<void>;
@@ -90,7 +93,7 @@ export function openJournal(deps: JournalDeps, workerId: string): Journal {
   }
 
   function hasWork(): boolean {
-    return !isLost && (rows.length > 0 || endings.length > 0);
+    return !isLost && (rows.length > 0 || endings.length > 0 || waiters.length > 0);
   }
 
   async function settle(batch: Batch): Promise<void> {
@@ -186,6 +189,9 @@ export function openJournal(deps: JournalDeps, workerId: string): Journal {
       endings.push(ending);
       await wait(ending.executionId);
     },
+    async written(executionId) {
+      if (running !== undefined || hasWork()) await wait(executionId);
+    },
     async room() {
       while (hasWork() && rows.length > mostBuffered) {
         kick();
@@ -203,6 +209,7 @@ function byExecution(batch: Batch): Batch[] {
   const ids = new Set([
     ...batch.rows.map((row) => row.executionId),
     ...batch.endings.map((ending) => ending.executionId),
+    ...batch.waiters.map((waiter) => waiter.executionId),
   ]);
   return Array.from(ids, (id) => ({
     rows: batch.rows.filter((row) => row.executionId === id),

@@ -34,8 +34,8 @@ export function openSuspension(
     readonly clock: Clock;
     readonly log: Pick<Logger, 'warn'>;
     readonly crash?: CrashHook | undefined;
-    /** Resolves when everything that runs have added to the journal is written. */
-    readonly journalIdle: () => Promise<void>;
+    /** Resolves when everything that a run has added to the journal is written. */
+    readonly written: (executionId: string) => Promise<void>;
     readonly isOver: () => boolean;
     readonly onLeft: () => void;
   },
@@ -60,7 +60,7 @@ export function openSuspension(
   return {
     write: (wait) => waits.commit(wait),
     async leave(executionId, consumed) {
-      await deps.journalIdle();
+      await deps.written(executionId);
       const isGone = await clientTransaction(pool, async (client) => {
         if (!(await lockLiveWorker(client, workerId))) throw new LeaseLostError();
         const at = deps.clock.now();

@@ -57,6 +57,8 @@ export async function openTestEngine(options: {
   readonly registry: NodeRegistry;
   readonly services?: Partial<OutsideServices>;
   readonly concurrency?: number;
+  /** The first engine runs nothing: the test opens others for that. */
+  readonly isIdle?: boolean;
 }): Promise<TestEngine> {
   const database = await createTestDatabase();
   const { pool, db } = database;
@@ -82,7 +84,7 @@ export async function openTestEngine(options: {
     );
   const engine = await open();
   const others: Engine[] = [];
-  engine.start();
+  if (options.isIdle !== true) engine.start();
 
   async function publish(
     nodes: readonly TestNode[],

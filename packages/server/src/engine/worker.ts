@@ -76,7 +76,12 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
   const id = lease.workerId;
   const journal: Journal = openJournal({ ...deps, onLeaseLost: lose }, id);
   const suspension = openSuspension(
-    { ...deps, journalIdle: () => journal.idle(), isOver: () => isOver, onLeft: deps.onRunLeft },
+    {
+      ...deps,
+      written: (executionId) => journal.written(executionId),
+      isOver: () => isOver,
+      onLeft: deps.onRunLeft,
+    },
     id,
   );
   const runs = new Map<string, Run>();
@@ -104,23 +109,28 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
     // One is taken however large it is, when nothing else is in memory.
     const bytes = mostPayloadBytes - sum(payloadBytes.values());
     if (bytes <= 0) return { claimed: 0, isHeldBack: true };
-    const { claimed, isHeldBack } = await clientTransaction(deps.pool, async (client) => {
+    const { claimed, jobs, isHeldBack } = await clientTransaction(deps.pool, async (client) => {
       const found = await deps.queue.claim(client, { limit, bytes, free, held: runsByAccount() });
       const { jobs } = found;
-      if (jobs.length === 0) return { claimed: [], isHeldBack: found.isHeldBack };
+      if (jobs.length === 0) return { claimed: [], jobs, isHeldBack: found.isHeldBack };
       if (!(await lockLiveWorker(client, id))) throw new LeaseLostError();
       const executions = await claimExecutions(
         client,
         id,
         jobs.map((job) => job.executionId),
       );
-      for (const execution of executions) loading.add(execution.id);
       deps.crash?.('claim.before-commit');
-      for (const { executionId, bytes } of jobs) payloadBytes.set(executionId, bytes);
-      return { claimed: executions, isHeldBack: found.isHeldBack };
+      return { claimed: executions, jobs, isHeldBack: found.isHeldBack };
     });
     if (claimed.length === 0) return { claimed: 0, isHeldBack };
     deps.crash?.('claim.after-commit');
+    // Only from here on: of what was claimed without our hearing of it the tick must find that nobody runs it, and
+    // what was stopped while it was queued takes no room.
+    const bytesOf = new Map(jobs.map((job) => [job.executionId, job.bytes]));
+    for (const execution of claimed) {
+      loading.add(execution.id);
+      payloadBytes.set(execution.id, bytesOf.get(execution.id) ?? 0);
+    }
     try {
       await load(claimed);
     } finally {

@@ -93,6 +93,7 @@ export function openRecorder(
     end: ({ errorText, ...ending }) =>
       journal.end({ ...ending, errorText: errorText === undefined ? undefined : masker.text(errorText) }),
     room: () => journal.room(),
+    written: (executionId) => journal.written(executionId),
     idle: () => journal.idle(),
     async attempt(node, context, attempt) {
       const outcome = await attempt({
