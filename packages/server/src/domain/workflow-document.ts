@@ -71,6 +71,8 @@ const nodeTypeSynonyms: Readonly<Record<string, string>> = {
   try: 'try_catch',
   switch_case: 'switch',
   case: 'switch',
+  dead_letter_queue: 'recovery_queue',
+  dlq: 'recovery_queue',
 };
 
 const text = z.union([z.string(), z.number()]).transform(String);

@@ -33,6 +33,7 @@ import { askUntil, turnKeeper } from '#engine/queued-sync';
 import { listBatches, readBatch, type BatchesOf } from '#engine/read-batches';
 import { readExecution, type ExecutionDetail, type ReadOptions } from '#engine/read-executions';
 import { queueRunsOfDeadWorkers } from '#engine/recover';
+import { createRecovery } from '#engine/recovery';
 import { createRetries, type Retries } from '#engine/retries/retries';
 import type { RunResult } from '#engine/run';
 import { resumeByCall, type ResumeAnswer, type ResumeCall } from '#engine/resume-by-call';
@@ -227,7 +228,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
   const workerDeps: WorkerDeps = {
     ...deps,
     links,
-    services: { ...deps.services, subFlows },
+    services: { ...deps.services, subFlows, recovery: createRecovery(deps) },
     registry,
     plans,
     queue,

@@ -8,14 +8,16 @@ import type { FileStore, OpenSource, UseSftp } from '#files/index';
 import type { Mail } from '#mail/index';
 import type { TableDeps } from '#records/index';
 import type { PrintPdf } from '#pdf/index';
+import type { Recovery } from '#engine/recovery';
 import type { NodeEffect } from '#engine/nodes/node-type';
 
 /** What the engine itself gives to its nodes; the rest comes from outside. */
-export type OutsideServices = Omit<NodeServices, 'subFlows'>;
+export type OutsideServices = Omit<NodeServices, 'subFlows' | 'recovery'>;
 
 /** The outside as nodes may use it. `main` builds it from outbound, connections and the sandbox; tests pass fakes. */
 export interface NodeServices {
   readonly subFlows: SubFlows;
+  readonly recovery: Recovery;
   /** Where tables and data references are kept. */
   readonly records: TableDeps;
   /** Sends a request of the author's own making: no credentials, the egress guard applies. */

@@ -21,7 +21,15 @@ import {
   record,
   type ConsoleLine,
 } from '#engine/run-record';
-import { haltRun, idempotencyKey, isHalted, type Frame, type Left, type RunState } from '#engine/run-state';
+import {
+  failureAt,
+  haltRun,
+  idempotencyKey,
+  isHalted,
+  type Frame,
+  type Left,
+  type RunState,
+} from '#engine/run-state';
 import { storedValue } from '#engine/stored-value';
 import { takenInto } from '#engine/walk';
 import type { PlanNode } from '#engine/workflow-plan';
@@ -35,6 +43,12 @@ interface Place {
   readonly run: RunState;
   readonly frame: Frame;
   readonly node: PlanNode;
+}
+
+/** `error_message` as catch nodes read it. */
+interface CaughtError {
+  readonly message: string;
+  readonly error: readonly { readonly status?: number }[];
 }
 
 /** Runs a node with all its attempts. `undefined`: its frame goes no further from here, or the run leaves memory. */
@@ -52,7 +66,10 @@ export async function runNode(run: RunState, frame: Frame, node: PlanNode): Prom
   const suspendedIn = stored === undefined || stored.reason === 'retry' ? undefined : stored;
   if (suspendedIn === undefined) {
     const lost = lostFailure(node, past, effect);
-    if (lost !== undefined) return finish(run, frame, node, first, logged, failed(lost));
+    if (lost !== undefined) {
+      if (effect === 'once') await keepUnknown(at, logged, lost);
+      return finish(run, frame, node, first, logged, failed(lost));
+    }
   }
   if (stored?.reason === 'retry') {
     if ((await run.waits.rejoin(stored)) === undefined) return undefined;
@@ -89,9 +106,40 @@ export async function runNode(run: RunState, frame: Frame, node: PlanNode): Prom
         if (!(await waitUntil(at, number, retryAt))) return undefined;
         continue;
       }
+      if (effect === 'once' && isUnanswered(outcome.failure)) await keepUnknown(at, logged, outcome.failure);
     }
     return finish(run, frame, node, attempt, effect === 'none' ? logged : undefined, outcome, lines);
   }
+}
+
+/** What the catch branch around the node was entered for. */
+function caughtIn({ input }: RunState, { scope }: Frame): BareNodeContext['caught'] {
+  const { failed_node_id: nodeId, error_message: error } = scope.values;
+  if (typeof nodeId !== 'string') return undefined;
+  const { message, error: details } = error as CaughtError;
+  const nodeName = input.plan.byId.get(nodeId)?.name ?? nodeId;
+  return { nodeId, nodeName, message, status: details[0]?.status, input: input.facts.payload };
+}
+
+/** Sent, perhaps, and nothing came back. */
+function isUnanswered({ retry, status = 0 }: NodeFailure): boolean {
+  return retry === 'unknown' && status === 0;
+}
+
+/** A person is to find out whether the call arrived. Written before the node ends, so none ends without it. */
+async function keepUnknown(
+  { run, frame, node }: Place,
+  logged: unknown,
+  failure: NodeFailure,
+): Promise<void> {
+  await run.deps.services.recovery.addUnknownOutcome(run.input.tenant, {
+    executionId: run.input.facts.executionId,
+    batch: frame.batch,
+    dedupKey: idempotencyKey(run, frame, node),
+    failed: failureAt(node, failure),
+    payload: logged,
+    mask: (value) => run.journal.mask(value),
+  });
 }
 
 /** What was let in before it was suspended is not asked again at the door. */
@@ -234,6 +282,7 @@ function call(
         const result = frame.results.get(frame.walk.graph.nodes[index]!.id);
         return result === undefined ? [] : [result];
       }),
+    caught: caughtIn(run, frame),
     log: (level, text) => {
       if (lines.length < mostConsoleLines) lines.push({ level, text });
     },

@@ -1,2 +1,9 @@
-export { createMasker, redacted, unmasked, type Masker, type TruePart } from '#domain/masking/masker';
+export {
+  createMasker,
+  redacted,
+  unmasked,
+  type Masked,
+  type Masker,
+  type TruePart,
+} from '#domain/masking/masker';
 export { pick, readValuePath, valuesAt, type ValuePath } from '#domain/masking/value-path';

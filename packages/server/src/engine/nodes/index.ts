@@ -13,6 +13,7 @@ import { log } from '#engine/nodes/log';
 import { loop } from '#engine/nodes/loop';
 import { merge } from '#engine/nodes/merge';
 import { pdf } from '#engine/nodes/pdf';
+import { recoveryQueue } from '#engine/nodes/recovery-queue';
 import { response } from '#engine/nodes/response';
 import { rule } from '#engine/nodes/rule';
 import { sendEmail } from '#engine/nodes/send-email';
@@ -62,6 +63,7 @@ export const builtInNodes: NodeRegistry = nodeRegistry([
   merge,
   switchNode,
   terminateNode,
+  recoveryQueue,
   dataConverter,
   fileHandler,
   pdf,

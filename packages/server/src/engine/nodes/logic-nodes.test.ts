@@ -29,6 +29,8 @@ function context(calls: Calls = { lines: [], asked: [] }): NodeContext {
     variables: { read: () => ({}), set: () => undefined },
     page: (_index, read) => read(),
     trace: undefined,
+    caught: undefined,
+    mask: (value) => ({ shown: value, trueParts: [] }),
     log: (level, text) => void calls.lines.push(`${level} ${text}`),
     // What these nodes use; anything else is a fault of the test.
     services: {

@@ -2,6 +2,8 @@ import type { z } from 'zod';
 import type { ExecutionMode } from '#db/schema';
 import type { NodeServices } from '#engine/node-services';
 import type { Tenant } from '#domain/tenant';
+import type { Masked } from '#domain/masking/index';
+import type { FailedNode } from '#engine/recovery';
 import type { NodeResult } from '#engine/run-scope';
 import type { RunVariables } from '#engine/recording/run-variables';
 
@@ -71,6 +73,10 @@ export interface NodeContext {
    * whatever fails or dies after it. Pages count from 0.
    */
   page<T>(index: number, read: () => Promise<T>): Promise<T>;
+  /** On a catch branch: what was caught, and the payload of the execution. */
+  readonly caught: (FailedNode & { readonly input: unknown }) | undefined;
+  /** The value as people may see it, without the secrets that the run knows, and what was taken out. */
+  readonly mask: (value: unknown) => Masked;
   /** Keeps a request as a cURL command, where the author asked for it. */
   readonly trace: ((command: string) => void) | undefined;
 }

@@ -73,7 +73,11 @@ export async function createNodeBench(
     ...parts,
     sandbox: {} as Sandbox, // no node here runs code
   } as unknown as Parameters<typeof productServices>[0]);
-  const services: NodeServices = { ...outside, subFlows: {} as NodeServices['subFlows'] };
+  const services: NodeServices = {
+    ...outside,
+    subFlows: {} as NodeServices['subFlows'],
+    recovery: {} as NodeServices['recovery'],
+  };
   const context = {
     tenant,
     linkedAccount: { id: 'l'.repeat(24), accountId: 'account' },
@@ -90,6 +94,8 @@ export async function createNodeBench(
     variables: { read: () => ({}), set: () => undefined },
     page: (_index: number, read: () => Promise<unknown>) => read(),
     trace: undefined,
+    caught: undefined,
+    mask: (value: unknown) => ({ shown: value, trueParts: [] }),
     services,
   } as unknown as NodeContext;
   let runs = 0;

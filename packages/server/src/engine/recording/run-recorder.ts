@@ -1,6 +1,6 @@
 import type { JournalRow } from '#db/journal-flush';
 import type { Clock } from '#domain/clock';
-import { createMasker, valuesAt } from '#domain/masking/index';
+import { createMasker, valuesAt, type Masked } from '#domain/masking/index';
 import { includedBody } from '#domain/node-output';
 import type { Journal } from '#engine/journal';
 import type { NodeContext, NodeOutcome } from '#engine/nodes/node-type';
@@ -13,7 +13,7 @@ import { storedValue } from '#engine/stored-value';
 import type { Plan, PlanNode } from '#engine/workflow-plan';
 
 /** What a run itself gives to a node; the recorder adds the rest. */
-export type BareNodeContext = Omit<NodeContext, 'variables' | 'page' | 'trace'>;
+export type BareNodeContext = Omit<NodeContext, 'variables' | 'page' | 'trace' | 'mask'>;
 
 /**
  * The journal of one run. It numbers the rows, shows nobody a secret, and keeps the true values sealed beside what
@@ -30,6 +30,8 @@ export interface RunRecorder extends Journal {
     context: BareNodeContext,
     run: (context: NodeContext) => Promise<NodeOutcome | undefined>,
   ): Promise<NodeOutcome | undefined>;
+  /** The value as people may see it, and what was taken out. */
+  mask(value: unknown): Masked;
   /** A text for people, such as an error for the caller, without the secrets that the run knows. */
   shown<T>(value: T): T;
 }
@@ -99,6 +101,7 @@ export function openRecorder(
       const outcome = await attempt({
         ...context,
         variables: variables.of(node.id, context.batch),
+        mask: (value) => masker.value(value),
         page: pages.of(context, (page) => {
           learnOutput(node, page.value);
           journal.add(
@@ -123,6 +126,7 @@ export function openRecorder(
       });
       return handedOn(node, outcome);
     },
+    mask: (value) => masker.value(value),
     shown: (value) => (masker.isEmpty ? value : (masker.value(value).shown as typeof value)),
   };
 

@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { z } from 'zod';
+import { newId } from '#domain/ids';
+import { builtInNodes, nodeRegistry } from '#engine/nodes/index';
+import { failed, nodeType } from '#engine/nodes/node-type';
+import { openTestEngine, type TestEdge, type TestEngine, type TestNode } from '#engine/testing';
+
+let engine: TestEngine;
+/** Executions whose `send` is on its way and gets no answer. */
+const sending = new Set<string>();
+
+const settings = z.looseObject({ how: z.string().default('refuse') });
+const send = nodeType<z.infer<typeof settings>>({
+  type: 'send',
+  label: 'Send',
+  group: 'app',
+  help: 'Fails, or never comes back.',
+  effect: 'once',
+  fields: {},
+  settings,
+  async run({ how }, { executionId, signal }) {
+    if (how === 'silence') return failed({ message: 'No answer came.', status: 0, retry: 'unknown' });
+    if (how === 'hang') {
+      sending.add(executionId);
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    }
+    return failed({ message: 'Order 7 is closed.', status: 409, retry: 'never' });
+  },
+});
+
+before(async () => {
+  engine = await openTestEngine({ registry: nodeRegistry([...builtInNodes.values(), send]) });
+});
+after(() => engine.close());
+
+async function addQueue(name: string, columns: readonly string[] = []): Promise<string> {
+  const id = newId();
+  await engine.database.pool.query(
+    `insert into recovery_queue (id, org_id, environment, name, columns) values ($1, $2, 'test', $3, $4)`,
+    [id, engine.tenant.orgId, name, JSON.stringify(columns.map((column) => ({ name: column })))],
+  );
+  return id;
+}
+
+async function records(where: { queue?: string; execution?: string }): Promise<Record<string, unknown>[]> {
+  const { rows } = await engine.database.pool.query<Record<string, unknown>>(
+    `select r.*, q.name as queue from recovery_record r join recovery_queue q on q.id = r.queue_id
+     where ($1::text is null or r.queue_id = $1) and ($2::text is null or r.execution_id = $2) order by r.id`,
+    [where.queue ?? null, where.execution ?? null],
+  );
+  return rows;
+}
+
+async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + 20_000;
+  while (!(await isTrue())) {
+    assert.ok(performance.now() < end, 'it took more than 20 seconds');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Node 3 fails in a try block, node 4 keeps it. */
+const caught = (keep: object, fail: object = {}): readonly TestNode[] => [
+  ['2', 'try_catch', {}],
+  ['3', 'send', fail, { parent_id: '2' }],
+  ['4', 'recovery_queue', keep, { parent_id: '2' }],
+];
+const edges: readonly TestEdge[] = [
+  ['1', '2'],
+  ['2', '3', 'try'],
+  ['2', '4', 'catch'],
+];
+
+async function run(nodes: readonly TestNode[], joined: readonly TestEdge[], payload: unknown) {
+  const id = await engine.start(await engine.publish(nodes, joined), payload);
+  return { id, ...(await engine.ended(id)) };
+}
+
+test('a caught failure is kept with what failed, why, its payload and the columns of its queue', async () => {
+  const queue = await addQueue('orders', ['order']);
+  const { id, header } = await run(
+    caught({ queue: 'orders', columns: { order: '{{event.order}}' } }),
+    edges,
+    { order: 7 },
+  );
+  assert.equal(header.state, 'completed');
+  const [record, ...others] = await records({ queue });
+  assert.equal(others.length, 0);
+  assert.deepEqual(
+    [
+      record!['failed_node_id'],
+      record!['failed_node_name'],
+      record!['error_class'],
+      record!['error_message'],
+    ],
+    ['3', 'Node 3', 'refused', 'Order 7 is closed.'],
+  );
+  assert.deepEqual([record!['payload'], record!['column_values']], [{ order: 7 }, { order: 7 }]);
+  assert.deepEqual([record!['execution_id'], record!['status'], record!['seen']], [id, 'open', 1]);
+});
+
+test('the same failure is one open record with a count and the newest payload', async () => {
+  const queue = await addQueue('same');
+  const workflow = await engine.publish(caught({ queue: 'same', dedup_key: '{{event.order}}' }), edges);
+  for (const at of [1, 2, 3]) await engine.ended(await engine.start(workflow, { order: 'A', at }));
+  await engine.ended(await engine.start(workflow, { order: 'B', at: 4 }));
+  assert.deepEqual(
+    (await records({ queue })).map(({ seen, payload }) => [seen, payload]),
+    [
+      [3, { order: 'A', at: 3 }],
+      [1, { order: 'B', at: 4 }],
+    ],
+  );
+});
+
+test('each failed iteration of a loop is a record of its own, with the item it failed with', async () => {
+  const queue = await addQueue('items');
+  const nodes: TestNode[] = [
+    ['9', 'loop', { fanout_array: '{{event.items}}' }],
+    ['2', 'try_catch', {}, { parent_id: '9' }],
+    ['3', 'send', {}, { parent_id: '2' }],
+    ['4', 'dlq', { queue: 'items', payload: '{{array_item}}' }, { parent_id: '2' }],
+  ];
+  const joined: TestEdge[] = [
+    ['1', '9'],
+    ['9', '2', 'body'],
+    ['2', '3', 'try'],
+    ['2', '4', 'catch'],
+  ];
+  const { header } = await run(nodes, joined, { items: ['a', 'b', 'c'] });
+  assert.equal(header.state, 'completed', header.errorText ?? '');
+  const kept = await records({ queue });
+  assert.deepEqual(new Set(kept.map((record) => record['payload'])), new Set(['a', 'b', 'c']));
+  assert.equal(new Set(kept.map((record) => record['batch'])).size, 3);
+});
+
+test('a recovery queue outside of a catch branch, unknown, or without the column says what to change', async () => {
+  await addQueue('narrow', ['order']);
+  const outside = await run([['2', 'recovery_queue', { queue: 'narrow' }]], [['1', '2']], {});
+  assert.match(outside.header.errorText ?? '', /put the node on the catch branch/);
+  const wrong: [object, RegExp][] = [
+    [{ queue: 'nowhere' }, /queue: there is no recovery queue "nowhere"/],
+    [{ queue: '' }, /queue: name the recovery queue/],
+    [{ queue: 'narrow', columns: { oder: 1 } }, /columns\.oder: .* it has "order"/],
+    [{ queue: 'narrow', columns: 'x' }, /columns/],
+  ];
+  for (const [keep, text] of wrong) {
+    const { header } = await run(caught(keep), edges, {});
+    assert.equal(header.state, 'errored');
+    assert.match(header.errorText ?? '', text);
+  }
+});
+
+test('a `once` call that got no answer waits in the queue of unknown outcomes, and is not sent again', async () => {
+  const nodes: TestNode[] = [['3', 'send', { how: 'silence' }, { retry_policy: { max_attempts: 3 } }]];
+  const { id, header } = await run(nodes, [['1', '3']], {});
+  assert.equal(header.state, 'errored');
+  const kept = await records({ execution: id });
+  assert.deepEqual(
+    kept.map((record) => [record['queue'], record['error_class'], record['failed_node_id'], record['seen']]),
+    [['Unknown outcomes', 'unknown_outcome', '3', 1]],
+  );
+});
+
+test('a `once` call whose worker is lost is one record, however often the execution is taken over', async () => {
+  const other = await engine.another();
+  const workflow = await engine.publish([['3', 'send', { how: 'hang' }]], [['1', '3']]);
+  const id = await engine.start(workflow);
+  await until(() => sending.has(id));
+  await engine.database.pool.query(
+    `update worker set heartbeat_at = '-infinity', is_alive = false
+     where id = (select owner from execution where id = $1)`,
+    [id],
+  );
+  const detail = await engine.ended(id);
+  assert.equal(detail.header.state, 'errored');
+  assert.match(detail.header.errorText ?? '', /nobody knows whether the call arrived/);
+  const kept = await records({ execution: id });
+  assert.deepEqual(
+    kept.map((record) => [record['queue'], record['seen']]),
+    [['Unknown outcomes', 1]],
+  );
+  await other.drain(1_000);
+});
