@@ -60,8 +60,10 @@ async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
   }
 }
 
+type Data = Readonly<Record<string, unknown>>;
+
 /** Node 3 fails in a try block, node 4 keeps it. */
-const caught = (keep: object, fail: object = {}): readonly TestNode[] => [
+const caught = (keep: Data, fail: Data = {}): readonly TestNode[] => [
   ['2', 'try_catch', {}],
   ['3', 'send', fail, { parent_id: '2' }],
   ['4', 'recovery_queue', keep, { parent_id: '2' }],
@@ -139,7 +141,7 @@ test('a recovery queue outside of a catch branch, unknown, or without the column
   await addQueue('narrow', ['order']);
   const outside = await run([['2', 'recovery_queue', { queue: 'narrow' }]], [['1', '2']], {});
   assert.match(outside.header.errorText ?? '', /put the node on the catch branch/);
-  const wrong: [object, RegExp][] = [
+  const wrong: [Data, RegExp][] = [
     [{ queue: 'nowhere' }, /queue: there is no recovery queue "nowhere"/],
     [{ queue: '' }, /queue: name the recovery queue/],
     [{ queue: 'narrow', columns: { oder: 1 } }, /columns\.oder: .* it has "order"/],
