@@ -8,6 +8,7 @@ import { eventIngest } from './event-ingest.ts';
 import { asyncExecutions, syncExecution } from './executions.ts';
 import { figureLine, type Figure } from './figure.ts';
 import { growth } from './growth.ts';
+import { reliability } from './reliability.ts';
 import { idleMemory, start } from './start.ts';
 
 /** `npm run -s bench -- [NAME …] [--json] [--save]`: without a name all of them, one after the other. */
@@ -20,6 +21,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   'async-executions': asyncExecutions,
   burst,
   growth,
+  reliability,
 };
 
 const { values, positionals } = parseArgs({
