@@ -173,9 +173,8 @@ test('archives are unpacked on the way, on the server, or into the store', async
   assert.equal(String(await bench.content(String(single['file_id']))), 'a,b');
 });
 
-test('an archive that leads out of its folder, holds links or explodes is refused', async () => {
+test('an archive that leads out of its folder, holds links or is broken is refused, and nothing of it stays', async () => {
   const x = Buffer.from('x');
-  const bombed = gzipSync(Buffer.alloc(80 * 1024 * 1024));
   const bad: [string, Buffer, RegExp][] = [
     ['slip.zip', zipOf([{ name: '../../etc/cron.d/x', content: x }]), /invalid relative path|leads out/],
     ['abs.zip', zipOf([{ name: '/etc/x', content: x }]), /absolute path|leads out/],
@@ -187,8 +186,6 @@ test('an archive that leads out of its folder, holds links or explodes is refuse
     ['slip.tar', await tarOf([{ name: '../x', content: x }]), /"\.\.\/x", which leads out/],
     ['win.tar', await tarOf([{ name: 'C:\\x', content: x }]), /leads out/],
     ['link.tar', await tarOf([{ name: 'l', type: 'symlink', linkname: '/etc/passwd' }]), /"l" is a symlink/],
-    ['bomb.gz', bombed, /unpacked it is larger than 64 MB/],
-    ['bomb.zip', zipOf([{ name: 'z', content: Buffer.alloc(80 * 1024 * 1024) }]), /larger than 64 MB/],
     ['broken.zip', Buffer.from('PK nonsense'), /"broken\.zip" cannot be read or written as zip/],
     [
       'cut.tgz',

@@ -22,7 +22,7 @@ import { createVault } from '#vault/index';
  */
 
 const rounds = Number(process.env['SIMULATION_ROUNDS'] ?? 4);
-const perRound = 500;
+const perRound = 300;
 const firstRound = Number(process.env['SIMULATION_SEED'] ?? 1);
 
 const tenant = { orgId: newId(), environment: 'test' as const };
