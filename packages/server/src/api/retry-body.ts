@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import type { RetryFrom, RetryRequest } from '#engine/index';
+import type { ApiDeps } from '#api/deps';
+import { newId } from '#domain/ids';
+import type { Retried, RetryFrom, RetryRequest } from '#engine/index';
+
+/** Retries that one request may make. */
+const mostAtOnce = 500;
 
 const requestId = z
   .string()
@@ -56,3 +61,58 @@ export const rerunQuery = z.object({
     )
     .describe('Which version of the workflow runs: `pinned`, as before, unless it is `latest`.'),
 });
+
+/** Fields of a retry of many that all doors share. */
+export const bulkRetryFields = {
+  error_hash: z.string().min(1).max(64).optional().describe('Failed executions with this error.'),
+  ids: z
+    .array(z.string().min(1).max(100))
+    .min(1, 'names no execution')
+    .max(mostAtOnce, `may name ${mostAtOnce} executions in one request`)
+    .optional(),
+  limit: z
+    .int('must be a whole number')
+    .min(1, 'must be at least 1')
+    .max(mostAtOnce, `must be at most ${mostAtOnce}; send another request for the next ones`)
+    .default(100)
+    .describe('So many retries this request makes at most, the oldest executions first.'),
+  request_id: requestId,
+};
+
+export const bulkRetryShape = z.object({
+  request_id: z.string(),
+  retried: z.array(z.object({ id: z.string(), retry_of: z.string() })),
+  refused: z.array(z.object({ id: z.string(), reason: z.string() })),
+});
+
+/** Adds a problem unless exactly one of the fields is there. */
+export function exactlyOne(
+  body: Readonly<Record<string, unknown>>,
+  fields: readonly string[],
+  ctx: z.core.$RefinementCtx,
+): void {
+  const count = fields.filter((field) => body[field] !== undefined).length;
+  if (count === 1) return;
+  const path = [count === 0 ? fields[0]! : fields.findLast((field) => body[field] !== undefined)!];
+  ctx.addIssue({ code: 'custom', path, message: `give one of ${fields.join(', ')}, and only one` });
+}
+
+/** For a caller that names none: it will not send the same request again. */
+export function newRequestId({ clock }: Pick<ApiDeps, 'clock'>): string {
+  return newId(clock.now().getTime());
+}
+
+export function shapeRetried(
+  requestId: string,
+  results: readonly Retried[],
+): z.output<typeof bulkRetryShape> {
+  return {
+    request_id: requestId,
+    retried: results.flatMap(({ of, executionId }) =>
+      executionId === undefined ? [] : [{ id: executionId, retry_of: of }],
+    ),
+    refused: results.flatMap(({ of, problem }) =>
+      problem === undefined ? [] : [{ id: of, reason: problem }],
+    ),
+  };
+}

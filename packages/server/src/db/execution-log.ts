@@ -30,6 +30,9 @@ export interface ExecutionHeader {
   readonly statusCode: number | null;
   readonly failedNodeId: string | null;
   readonly errorText: string | null;
+  /** The same for all errors of an app that differ in names and numbers only. */
+  readonly errorHash: string | null;
+  readonly customFieldValues: Readonly<Record<string, string>> | null;
   readonly nodeCount: number;
   readonly finishedNodeCount: number;
   readonly createdAt: Date;
@@ -47,6 +50,7 @@ const columns = sql`e.id, e.org_id as "orgId", e.environment, e.workflow_id as "
   e.trigger_event as "triggerEvent", e.mode, e.state, e.stop_requested_at as "stopRequestedAt",
   e.instance_tag as "instanceTag", e.rerun_of as "rerunOf", e.retry_of as "retryOf", e.response_node_id as "responseNodeId",
   e.status_code as "statusCode", e.failed_node_id as "failedNodeId", e.error_text as "errorText",
+  e.error_hash as "errorHash", e.custom_field_values as "customFieldValues",
   e.node_count as "nodeCount", e.finished_node_count as "finishedNodeCount", e.created_at as "createdAt",
   e.started_at as "startedAt", e.finished_at as "finishedAt", e.parent_execution_id as "parentExecutionId",
   case when e.state = 'waiting' then (select x.reason from wait x where x.execution_id = e.id and x.woken_by is null
@@ -84,9 +88,24 @@ export interface ExecutionFilter {
   readonly sources?: readonly ExecutionSource[] | undefined;
   readonly mode?: ExecutionMode | undefined;
   readonly instanceTag?: string | undefined;
+  readonly errorHash?: string | undefined;
+  /** Custom fields and their whole values. */
+  readonly customFields?: Readonly<Record<string, string>> | undefined;
+  /** Stands in the error, the instance tag or a custom field, whatever the case. */
+  readonly text?: string | undefined;
+  /** True: nobody has retried or rerun it. */
+  readonly isUntouched?: boolean | undefined;
   /** Bounds on the time-ordered id: from inclusive, to exclusive. */
   readonly idFrom?: string | undefined;
   readonly idTo?: string | undefined;
+}
+
+export interface ExecutionPage {
+  readonly offset: number;
+  readonly limit: number;
+  readonly isOldestFirst?: boolean | undefined;
+  /** Nobody wants to know how many there are. */
+  readonly isUncounted?: boolean | undefined;
 }
 
 /** No list counts further: nobody reads page five hundred, and counting a million rows takes a second. */
@@ -100,7 +119,7 @@ export async function listExecutions(
   db: Db,
   tenant: Tenant,
   filter: ExecutionFilter,
-  at: { readonly offset: number; readonly limit: number; readonly isOldestFirst?: boolean | undefined },
+  at: ExecutionPage,
 ): Promise<{ executions: ExecutionHeader[]; total: number }> {
   const where = await conditions(db, tenant, filter);
   if (where === undefined) return { executions: [], total: 0 };
@@ -112,7 +131,9 @@ export async function listExecutions(
       ) e left join workflow w on w.org_id = e.org_id and w.environment = e.environment and w.id = e.workflow_id
       order by ${order}`.execute(db),
     sql<{ total: number }>`select count(*)::int as total from (
-      select from execution e where ${where} limit ${countedAtMost}) counted`.execute(db),
+      select from execution e where ${where} limit ${at.isUncounted === true ? 0 : countedAtMost}) counted`.execute(
+      db,
+    ),
   ]);
   return {
     executions: page.rows.slice(0, at.limit),
@@ -150,6 +171,18 @@ async function conditions(
   if (filter.sources !== undefined) terms.push(sql`e.source = any(${filter.sources})`);
   if (filter.mode !== undefined) terms.push(sql`e.mode = ${filter.mode}`);
   if (filter.instanceTag !== undefined) terms.push(sql`e.instance_tag = ${filter.instanceTag}`);
+  if (filter.errorHash !== undefined) terms.push(sql`e.error_hash = ${filter.errorHash}`);
+  if (filter.customFields !== undefined)
+    terms.push(sql`e.custom_field_values @> ${JSON.stringify(filter.customFields)}::jsonb`);
+  if (filter.text !== undefined) {
+    const part = filter.text.toLowerCase();
+    terms.push(sql`(strpos(lower(e.error_text), ${part}) > 0 or strpos(lower(e.instance_tag), ${part}) > 0
+      or exists (select from jsonb_each_text(e.custom_field_values) f where strpos(lower(f.value), ${part}) > 0))`);
+  }
+  if (filter.isUntouched === true) {
+    terms.push(sql`not exists (select from execution r where r.retry_of = e.id)
+      and not exists (select from execution r where r.rerun_of = e.id)`);
+  }
   if (filter.idFrom !== undefined) terms.push(sql`e.id >= ${filter.idFrom}`);
   if (filter.idTo !== undefined) terms.push(sql`e.id < ${filter.idTo}`);
   return sql.join(terms, sql` and `);

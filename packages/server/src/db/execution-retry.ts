@@ -191,3 +191,17 @@ export async function findEarlierChild(
   );
   return rows[0];
 }
+
+/** What a request has made already: retries by the execution that they go on from. */
+export async function retriesOfRequest(
+  pool: Pool,
+  tenant: Tenant,
+  requestId: string,
+): Promise<{ executionId: string; retryId: string }[]> {
+  const { rows } = await pool.query<{ executionId: string; retryId: string }>(
+    `select execution_id as "executionId", retry_id as "retryId" from execution_retry
+     where org_id = $1 and environment = $2 and request_id = $3 order by execution_id`,
+    [tenant.orgId, tenant.environment, requestId],
+  );
+  return rows;
+}

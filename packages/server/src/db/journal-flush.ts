@@ -43,6 +43,7 @@ export interface RunEnding {
   readonly statusCode?: number | undefined;
   readonly failedNodeId?: string | undefined;
   readonly errorText?: string | undefined;
+  readonly customFields?: Readonly<Record<string, string>> | undefined;
   readonly nodeCount: number;
   readonly finishedNodeCount: number;
   readonly at: Date;
@@ -92,10 +93,11 @@ const journalAndEndings = `with ${fence}, written as (${insertRows} returning 1)
     update execution e set state = u.state, owner = null, response_node_id = u.response_node_id,
       status_code = u.status_code, failed_node_id = u.failed_node_id, error_text = u.error_text,
       node_count = u.node_count, finished_node_count = u.finished_node_count,
-      finished_at = u.at
+      finished_at = u.at, custom_field_values = u.custom_fields
     from unnest($26::text[], $27::text[], $28::text[], $29::int[], $30::text[], $31::text[], $32::int[], $33::int[],
-      $34::timestamptz[])
-      as u(id, state, response_node_id, status_code, failed_node_id, error_text, node_count, finished_node_count, at)
+      $34::timestamptz[], $37::jsonb[])
+      as u(id, state, response_node_id, status_code, failed_node_id, error_text, node_count, finished_node_count, at,
+        custom_fields)
     where e.id = u.id and e.owner = $1 and e.id between $35 and $36 and exists (select from fence)
     returning 1)
   select (select count(*) from fence) = 1 as is_alive, ${stopsAsked} as stopped`;
@@ -215,6 +217,7 @@ function endingColumns(endings: readonly RunEnding[]): unknown[] {
     endings.map((ending) => ending.at),
     ids[0],
     ids.at(-1),
+    endings.map(({ customFields }) => (customFields === undefined ? null : JSON.stringify(customFields))),
   ];
 }
 

@@ -265,6 +265,8 @@ export interface ExecutionTable extends TenantColumns {
   status_code: number | null;
   failed_node_id: string | null;
   error_text: string | null;
+  error_hash: string | null;
+  custom_field_values: NullableJson<Record<string, string>>;
   node_count: Generated<number>;
   finished_node_count: Generated<number>;
   lost_count: Generated<number>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { concurrencySchema } from '#domain/concurrency';
+import { customFieldsSchema } from '#domain/custom-fields';
 import { AppError } from '#domain/errors';
 import type { FieldProblem } from '#domain/errors';
 import { isForbiddenName, isRecord } from '#domain/exact-json';
@@ -160,7 +161,7 @@ const documentSchema = z.object({
   nodes: z.array(nodeSchema).max(limits.nodes),
   edges: z.array(edgeSchema).max(limits.edges).default([]),
   settings: z
-    .looseObject({ concurrency: concurrencySchema.nullish() })
+    .looseObject({ concurrency: concurrencySchema.nullish(), custom_fields: customFieldsSchema.nullish() })
     .nullish()
     .transform((settings): Record<string, unknown> => settings ?? {}),
   json_schema: record.nullish().transform((schema) => schema ?? undefined),

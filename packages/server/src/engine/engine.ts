@@ -7,6 +7,7 @@ import {
   listExecutions,
   readJournal,
   type ExecutionFilter,
+  type ExecutionPage,
   type ExecutionHeader,
 } from '#db/execution-log';
 import type { NewExecution } from '#db/execution-start';
@@ -135,7 +136,7 @@ export interface Engine extends Retries {
   list(
     tenant: Tenant,
     filter: ExecutionFilter,
-    page: { readonly offset: number; readonly limit: number; readonly isOldestFirst?: boolean | undefined },
+    page: ExecutionPage,
   ): Promise<{ executions: ExecutionHeader[]; total: number }>;
   /**
    * One execution with what its nodes did; with an account, only that account's.

@@ -5,7 +5,7 @@ export type { NodeServices } from '#engine/node-services';
 export type { StartInput } from '#engine/start-input';
 export { productServices } from '#engine/product-services';
 export { createPayloadChecker } from '#engine/payload-schema';
-export type { RetryFrom, RetryRequest } from '#engine/retries/retries';
+export type { Retried, RetryFrom, RetryRequest } from '#engine/retries/retries';
 export type { BatchRun } from '#engine/read-batches';
 export { responseOf, type ExecutionDetail, type NodeRun } from '#engine/read-executions';
 export { proofsOf } from '#engine/nodes/wait-for-webhook';

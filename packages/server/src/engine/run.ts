@@ -1,4 +1,5 @@
 import type { StoredWait } from '#db/wait';
+import { customFieldValues } from '#engine/custom-field-values';
 import { LeaseLostError } from '#engine/journal';
 import { defaultPort } from '#engine/nodes/node-type';
 import type { RunRecorder } from '#engine/recording/run-recorder';
@@ -140,6 +141,7 @@ export function startRun(deps: RunDeps, journal: RunRecorder, input: RunInput): 
       statusCode: run.response?.statusCode,
       failedNodeId: failure?.nodeId,
       errorText: failure?.message.replaceAll('\u0000', ''),
+      customFields: customFieldValues(plan.customFields, root.scope),
       nodeCount: plan.nodes.length,
       finishedNodeCount: root.walk.settled,
       at: deps.clock.now(),

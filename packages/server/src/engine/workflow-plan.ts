@@ -1,4 +1,5 @@
 import { readConcurrency, type Concurrency } from '#domain/concurrency';
+import { readCustomFields } from '#domain/custom-fields';
 import { outputSettings, readOutputRules, type OutputRules } from '#domain/node-output';
 import { compileSettings, compileTemplate, type CompiledTemplate } from '#domain/template';
 import { readTriggerGuard, type TriggerGuard } from '#domain/trigger-guard';
@@ -66,6 +67,8 @@ export interface Plan extends PlanGraph {
   readonly reads: PlanReads;
   /** How often it may run at the same time. */
   readonly concurrency: Concurrency | undefined;
+  /** What lists show and search of its executions, filled in when a run ends. */
+  readonly customFields: Readonly<Record<string, CompiledTemplate>>;
   /** What is decided before an execution exists. */
   readonly guard: TriggerGuard;
 }
@@ -77,6 +80,7 @@ export function planWorkflow(document: WorkflowDocument, registry: NodeRegistry)
   const start = startOf(document);
   const root = planGraph({ document, registry }, undefined, [start.id]);
   const all = [...nodesOf(root)];
+  const customFields = compileFields(readCustomFields(document.settings));
   return {
     ...root,
     start: root.nodes.findIndex((node) => node.id === start.id),
@@ -86,16 +90,23 @@ export function planWorkflow(document: WorkflowDocument, registry: NodeRegistry)
     allowsSyncLoops: [true, 'true'].includes(document.settings['allow_sync_loops'] as boolean | string),
     timeoutS: positiveNumber(document.settings['timeout']) ?? defaultTimeoutS,
     reads: planReads(
-      all.flatMap((node) => [
-        node.settings,
-        ...(node.conditions === undefined ? [] : [node.conditions]),
-        ...Object.values(node.inside),
-      ]),
+      all
+        .flatMap((node) => [
+          node.settings,
+          ...(node.conditions === undefined ? [] : [node.conditions]),
+          ...Object.values(node.inside),
+        ])
+        .concat(Object.values(customFields)),
       new Set(all.map(({ slug }) => slug)),
     ),
     concurrency: readConcurrency(document.settings),
+    customFields,
     guard: readTriggerGuard(document),
   };
+}
+
+function compileFields(fields: Readonly<Record<string, unknown>>): Record<string, CompiledTemplate> {
+  return Object.fromEntries(Object.entries(fields).map(([field, value]) => [field, compileTemplate(value)]));
 }
 
 /** Every node of a graph and of the graphs inside it. */
@@ -187,9 +198,7 @@ function planSettings(
     slug: slugOf(node.name),
     settings: compileSettings(templated, type?.markup),
     literals,
-    inside: Object.fromEntries(
-      Object.entries(inside).map(([field, value]) => [field, compileTemplate(value)]),
-    ),
+    inside: compileFields(inside),
     isSkippedOnError: (node['skip_on_error'] ?? node.data['skip_on_error']) === true,
     conditions: conditions === undefined ? undefined : compileTemplate(conditions),
     retry: readRetryPolicy(retry),

@@ -1,26 +1,14 @@
 import { z } from 'zod';
+import { executionSearchPage, searchFilter } from '#api/admin/execution-search';
 import { consoleOf } from '#api/admin/guard';
 import type { ApiApp } from '#api/app';
 import type { ApiDeps } from '#api/deps';
 import { rerunQuery, retryBody, retryOf } from '#api/retry-body';
 import { page, pageOf, pageQuery, wireTime } from '#api/wire';
-import { findLinkedAccountRef } from '#db/linked-account';
-import { idFloor } from '#domain/ids';
-import type { BatchRun, ExecutionDetail, ExecutionFilter, ExecutionHeader, NodeRun } from '#engine/index';
+import type { BatchRun, ExecutionDetail, ExecutionHeader, NodeRun } from '#engine/index';
 
 const tags = ['Dashboard: executions'];
 const idPath = z.object({ execution_id: z.string() });
-
-const states = ['queued', 'running', 'waiting', 'completed', 'errored', 'stopped', 'timed_out', 'terminated'];
-const state = z.enum(states).transform((text) => text as ExecutionHeader['state']);
-
-const query = pageQuery.extend({
-  status: z.preprocess((text) => (typeof text === 'string' ? text.toLowerCase() : text), state).optional(),
-  workflow: z.string().max(100).optional(),
-  account: z.string().max(500).optional().describe('The id that the SaaS company chose'),
-  from: z.coerce.date().optional(),
-  to: z.coerce.date().optional(),
-});
 
 const executionShape = z.object({
   id: z.string(),
@@ -32,6 +20,10 @@ const executionShape = z.object({
   created_at: z.string(),
   completed_at: z.string().nullable(),
   duration_ms: z.int().nullable(),
+  error: z.string().nullable(),
+  error_hash: z.string().nullable(),
+  instance_tag: z.string().nullable(),
+  custom_fields: z.record(z.string(), z.string()),
 });
 
 const nodeShape = z.object({
@@ -70,7 +62,6 @@ const batchShape = z.object({
 
 const detailShape = executionShape.extend({
   version: z.int().nullable(),
-  error: z.string().nullable(),
   is_stopping: z.boolean(),
   rerun_of: z.string().nullable(),
   retry_of: z.string().nullable(),
@@ -99,28 +90,22 @@ export function adminExecutionRoutes(app: ApiApp, deps: ApiDeps): void {
       schema: {
         tags,
         summary: 'List executions, newest first',
-        querystring: query,
-        response: { 200: pageOf(executionShape) },
+        querystring: executionSearchPage,
+        response: { 200: pageOf(executionShape).extend({ next_cursor: z.string().nullable() }) },
       },
     },
     async (request) => {
       const { tenant } = consoleOf(request);
-      const { page: number, limit, status, workflow, account, from, to } = request.query;
-      const linkedAccount =
-        account === undefined ? undefined : await findLinkedAccountRef(deps.db, tenant, account);
-      if (account !== undefined && linkedAccount === undefined) return page([], 0, { page: number, limit });
-      const filter: ExecutionFilter = {
-        linkedAccountId: linkedAccount?.id,
-        workflowId: workflow,
-        states: status === undefined ? undefined : [status],
-        idFrom: from && idFloor(from),
-        idTo: to && idFloor(to),
-      };
+      const { page: number, limit, cursor } = request.query;
+      const filter = await searchFilter(deps.db, tenant, request.query);
+      const at = { page: cursor === undefined ? number : 1, limit };
+      if (filter === undefined) return { ...page([], 0, at), next_cursor: null };
       const { executions, total } = await engine.list(tenant, filter, {
-        offset: (number - 1) * limit,
+        offset: (at.page - 1) * limit,
         limit,
       });
-      return page(executions.map(shapeHeader), total, { page: number, limit });
+      const next = executions.length === limit ? (executions.at(-1)?.id ?? null) : null;
+      return { ...page(executions.map(shapeHeader), total, at), next_cursor: next };
     },
   );
 
@@ -259,6 +244,10 @@ function shapeHeader(header: ExecutionHeader): z.output<typeof executionShape> {
     created_at: wireTime(createdAt),
     completed_at: finishedAt && wireTime(finishedAt),
     duration_ms: finishedAt && finishedAt.getTime() - (startedAt ?? createdAt).getTime(),
+    error: header.errorText,
+    error_hash: header.errorHash,
+    instance_tag: header.instanceTag,
+    custom_fields: header.customFieldValues ?? {},
   };
 }
 
@@ -266,7 +255,6 @@ function shapeDetail({ header, nodes, variables }: ExecutionDetail): z.output<ty
   return {
     ...shapeHeader(header),
     version: header.workflowVersion,
-    error: header.errorText,
     is_stopping: header.stopRequestedAt !== null,
     rerun_of: header.rerunOf,
     retry_of: header.retryOf,

@@ -3,6 +3,7 @@ import { adminEventRoutes } from '#api/admin/events';
 import { adminFunctionRoutes } from '#api/admin/functions';
 import { adminAccountConnectionRoutes } from '#api/admin/account-connections';
 import { adminAppRoutes } from '#api/admin/apps';
+import { adminExecutionOperationRoutes } from '#api/admin/execution-operations';
 import { adminExecutionRoutes } from '#api/admin/executions';
 import { adminLinkedAccountRoutes } from '#api/admin/linked-accounts';
 import { adminMailSettingRoutes } from '#api/admin/mail-settings';
@@ -32,6 +33,7 @@ export function adminRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth): void
   adminAccountConnectionRoutes(app, deps);
   adminAppRoutes(app, deps);
   adminExecutionRoutes(app, deps);
+  adminExecutionOperationRoutes(app, deps);
   adminMailSettingRoutes(app, deps);
   adminRunningLimitRoutes(app, deps);
   adminReceivedEventRoutes(app, deps);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { customFieldTerms, readCustomFieldTerms } from '#api/custom-field-terms';
 import { pageQuery } from '#api/wire';
 import { AppError } from '#domain/errors';
 import { idFloor } from '#domain/ids';
@@ -20,6 +21,9 @@ export const executionQuery = pageQuery.extend({
     'Event, Schedule or API Call; or narrower: App Event, Polling, Webhook, Sub Flow.',
   ),
   instance_tag: text,
+  error_hash: text,
+  search: text.describe('Stands in the error, the instance tag or a custom field, whatever the case.'),
+  custom_field: customFieldTerms,
   sortAsc: text,
 });
 
@@ -61,6 +65,9 @@ export function executionFilter(query: Query): ExecutionFilter {
     workflowName: given(query.workflow_name),
     executionId: given(query.execution_id),
     instanceTag: given(query.instance_tag),
+    errorHash: given(query.error_hash),
+    text: given(query.search)?.slice(0, 200),
+    customFields: readCustomFieldTerms(query.custom_field),
     slugs: given(query.slug)
       ?.split(',')
       .map((slug) => slug.trim())

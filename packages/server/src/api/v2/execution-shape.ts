@@ -79,6 +79,8 @@ export const executionShape = z.object({
   parent_execution_id: z.string().optional(),
   instance_tag: z.string().optional(),
   error: z.object({ node_id: z.string(), message: z.string() }).optional(),
+  error_hash: z.string().optional(),
+  custom_field_values: z.record(z.string(), z.string()).optional(),
   rerun_of: z.string().optional(),
   retry_of: z.string().optional(),
   workflow_version: z.int().optional(),
@@ -166,6 +168,8 @@ export function shapeExecution(
     ...(header.errorText !== null && {
       error: { node_id: header.failedNodeId ?? '', message: header.errorText },
     }),
+    ...(header.errorHash !== null && { error_hash: header.errorHash }),
+    ...(header.customFieldValues !== null && { custom_field_values: header.customFieldValues }),
     ...(header.rerunOf !== null && { rerun_of: header.rerunOf }),
     ...(header.retryOf !== null && { retry_of: header.retryOf }),
     ...(header.workflowVersion !== null && { workflow_version: header.workflowVersion }),

@@ -12,7 +12,16 @@ import {
   statusOf,
   type ShapeContext,
 } from '#api/v2/execution-shape';
-import { rerunQuery, retryBody, retryOf } from '#api/retry-body';
+import {
+  bulkRetryFields,
+  bulkRetryShape,
+  exactlyOne,
+  newRequestId,
+  rerunQuery,
+  retryBody,
+  retryOf,
+  shapeRetried,
+} from '#api/retry-body';
 import { page, pageOf } from '#api/wire';
 import { eventIdsByName } from '#db/org-event-ids';
 import type { Tenant } from '#domain/tenant';
@@ -155,6 +164,32 @@ export function executionRoutes(app: ApiApp, deps: ApiDeps): void {
       await engine.read(tenant, executionId, linkedAccount.id);
       const { executionId: id } = await engine.retry(tenant, executionId, retryOf(request.body));
       return { status: 'success', id, message: 'Execution queued', instanceId: id };
+    },
+  );
+
+  app.post(
+    `${base}s/retry`,
+    {
+      config: { auth: 'account' },
+      schema: {
+        tags,
+        summary: 'Retry many executions of the linked account from where they failed',
+        operationId: 'retryExecutions',
+        body: z
+          .object(bulkRetryFields)
+          .superRefine((body, ctx) => exactlyOne(body, ['error_hash', 'ids'], ctx)),
+        response: { 200: bulkRetryShape },
+      },
+    },
+    async (request) => {
+      const { tenant, linkedAccount } = accountCallerOf(request);
+      const { error_hash: errorHash, ids, limit, request_id: requestId = newRequestId(deps) } = request.body;
+      const which = { limit, requestId, linkedAccountId: linkedAccount.id };
+      const retried = await engine.retryMany(
+        tenant,
+        ids === undefined ? { ...which, filter: { errorHash } } : { ...which, ids },
+      );
+      return shapeRetried(requestId, retried);
     },
   );
 

@@ -37,3 +37,41 @@ begin
     execute format('create policy tenant on %I using (inlay_tenant_visible(org_id, environment)) with check (inlay_tenant_visible(org_id, environment))', t);
   end loop;
 end $$;
+
+create index execution_retried on execution (retry_of) where retry_of is not null;
+create index execution_rerun on execution (rerun_of) where rerun_of is not null;
+create index on execution_retry (org_id, environment, request_id);
+
+-- Errors that are one error: the message without what differs from case to case.
+
+alter table execution
+  add column error_hash text,
+  -- what the workflow's settings.custom_fields gave when the run ended: {name: text}
+  add column custom_field_values jsonb;
+create index execution_error on execution (org_id, environment, error_hash, id desc) where error_hash is not null;
+create index execution_custom_fields on execution using gin (custom_field_values jsonb_path_ops)
+  where custom_field_values is not null;
+
+-- Quoted texts, addresses, ids and numbers are what differs.
+create function inlay_error_shape(message text) returns text
+  language sql immutable parallel safe
+  return btrim(regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
+    lower(left(message, 2000)),
+    '"[^"]*"|`[^`]*`|“[^”]*”|(?<![[:alnum:]])''[^'']*''(?![[:alnum:]])', '?', 'g'),
+    '[a-z]+://[^[:space:]]+|[^[:space:]]+@[^[:space:]]+', '?', 'g'),
+    '\m[0-9a-z_-]*[0-9][0-9a-z_-]*\M', '#', 'g'),
+    '#([.,:]+#)+', '#', 'g'),
+    '[[:space:]]+', ' ', 'g'));
+
+create function inlay_note_error() returns trigger
+  language plpgsql as $$
+begin
+  new.error_hash := md5(coalesce(new.app_slug, '') || chr(10) || inlay_error_shape(new.error_text));
+  return new;
+end $$;
+
+-- Whatever ends an execution as errored: a run, a lost worker, the queue.
+create trigger execution_notes_error before update of state on execution
+  for each row
+  when (new.state = 'errored' and old.state <> 'errored' and new.error_text is not null)
+  execute function inlay_note_error();

@@ -92,8 +92,12 @@ export function openRecorder(
     },
     add: (row) => journal.add(recorded(row)),
     addAndCommit: (row) => journal.addAndCommit(recorded(row)),
-    end: ({ errorText, ...ending }) =>
-      journal.end({ ...ending, errorText: errorText === undefined ? undefined : masker.text(errorText) }),
+    end: ({ errorText, customFields, ...ending }) =>
+      journal.end({
+        ...ending,
+        errorText: errorText === undefined ? undefined : masker.text(errorText),
+        customFields: customFields && (masker.value(customFields).shown as NonNullable<typeof customFields>),
+      }),
     room: () => journal.room(),
     written: (executionId) => journal.written(executionId),
     idle: () => journal.idle(),

@@ -1,8 +1,8 @@
 import type { Pool } from 'pg';
 import { clientTransaction } from '#db/client-transaction';
-import { findExecution, type ExecutionHeader } from '#db/execution-log';
-import { takeRetry } from '#db/execution-retry';
-import type { Db } from '#db/schema';
+import { findExecution, listExecutions, type ExecutionFilter, type ExecutionHeader } from '#db/execution-log';
+import { retriesOfRequest, takeRetry } from '#db/execution-retry';
+import type { Db, ExecutionState } from '#db/schema';
 import type { Clock } from '#domain/clock';
 import { AppError } from '#domain/errors';
 import { newId } from '#domain/ids';
@@ -16,6 +16,20 @@ import { draftRetry, writeRetry } from '#engine/retries/write-retry';
 
 /** Where a retry takes an ended execution up: at what failed, or at a node and everything that follows it. */
 export type RetryFrom = { readonly from: 'failure' } | ({ readonly from: 'node' } & NodeAgain);
+
+/** Which executions to retry: these, or the oldest failed ones that nobody has retried or rerun. */
+export type RetryMany = {
+  readonly limit: number;
+  readonly linkedAccountId?: string | undefined;
+  readonly requestId: string;
+} & ({ readonly ids: readonly string[] } | { readonly filter: ExecutionFilter });
+
+/** What became of one execution of many; `problem` says why it was not retried. */
+export interface Retried {
+  readonly of: string;
+  readonly executionId?: string;
+  readonly problem?: string;
+}
 
 /** Whoever sends the same request again gets what it made the first time. */
 export interface RetryRequest {
@@ -35,9 +49,19 @@ export interface Retries {
     executionId: string,
     how: RetryFrom & RetryRequest,
   ): Promise<{ readonly executionId: string; readonly isNew: boolean }>;
+  /**
+   * Retries many from their failure, one after another; what cannot be retried is passed over and named. Sent again
+   * with the same `requestId` it goes on where it was interrupted and makes no more than `limit` in all.
+   */
+  retryMany(tenant: Tenant, which: RetryMany): Promise<readonly Retried[]>;
 }
 
-const failedStates: ReadonlySet<string> = new Set(['errored', 'stopped', 'timed_out', 'terminated']);
+const failedStates: ReadonlySet<ExecutionState> = new Set<ExecutionState>([
+  'errored',
+  'stopped',
+  'timed_out',
+  'terminated',
+]);
 
 /** The retries of one process. */
 export function createRetries(deps: {
@@ -50,7 +74,55 @@ export function createRetries(deps: {
   readonly places: QueuePlaces;
   readonly wake: () => void;
 }): Retries {
-  return {
+  async function chosen(tenant: Tenant, which: RetryMany, known: number): Promise<readonly string[]> {
+    if ('ids' in which) return which.ids.slice(0, which.limit);
+    const limit = which.limit - known;
+    if (limit <= 0) return [];
+    const filter = {
+      ...which.filter,
+      states: which.filter.states ?? [...failedStates],
+      linkedAccountId: which.linkedAccountId ?? which.filter.linkedAccountId,
+      isUntouched: true,
+    };
+    const { executions } = await listExecutions(deps.db, tenant, filter, {
+      offset: 0,
+      limit,
+      isOldestFirst: true,
+    });
+    return executions.map(({ id }) => id);
+  }
+
+  async function retryOne(tenant: Tenant, of: string, which: RetryMany): Promise<Retried> {
+    try {
+      const { linkedAccountId, requestId } = which;
+      const header = await findExecution(deps.db, tenant, of, linkedAccountId);
+      if (header === undefined) throw new AppError('execution_not_found', { id: of });
+      const { executionId } = await retries.retry(tenant, of, { from: 'failure', requestId });
+      return { of, executionId };
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      return { of, problem: error.message };
+    }
+  }
+
+  const retries: Retries = {
+    async retryMany(tenant, asked) {
+      // What one account's request is called says nothing about another's.
+      const { linkedAccountId } = asked;
+      const requestId =
+        linkedAccountId === undefined ? asked.requestId : `${linkedAccountId}/${asked.requestId}`;
+      const which = { ...asked, requestId };
+      const known = await retriesOfRequest(deps.pool, tenant, which.requestId);
+      const done: Retried[] = known.map(({ executionId, retryId }) => ({
+        of: executionId,
+        executionId: retryId,
+      }));
+      const isDone = new Set(known.map(({ executionId }) => executionId));
+      for (const id of await chosen(tenant, which, known.length)) {
+        if (!isDone.has(id)) done.push(await retryOne(tenant, id, which));
+      }
+      return done;
+    },
     async retry(tenant, executionId, how) {
       const header = await findExecution(deps.db, tenant, executionId);
       if (header === undefined) throw new AppError('execution_not_found', { id: executionId });
@@ -76,6 +148,7 @@ export function createRetries(deps: {
       return { executionId: known ?? id, isNew: known === undefined };
     },
   };
+  return retries;
 }
 
 function assertRetryable({ id, state, finishedAt }: ExecutionHeader, from: RetryFrom['from']): void {
