@@ -131,8 +131,8 @@ export function adminExecutionOperationRoutes(app: ApiApp, deps: ApiDeps): void 
   /** Page after page, so that a million rows take the memory of five hundred. */
   async function* csvOf(tenant: Tenant, filter: ExecutionFilter | undefined): AsyncGenerator<string> {
     yield stringify([columns.map(([name]) => name)]);
-    let idTo = filter?.idTo;
-    while (filter !== undefined) {
+    if (filter === undefined) return;
+    for (let { idTo } = filter; ;) {
       const { executions } = await engine.list(
         tenant,
         { ...filter, idTo },
