@@ -67,6 +67,14 @@ begin
 end $function$
 
 
+function inlay_error_shape(text)
+CREATE OR REPLACE FUNCTION public.inlay_error_shape(message text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN btrim(regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(lower("left"(message, 2000)), '"[^"]*"|`[^`]*`|“[^”]*”|(?<![[:alnum:]])''[^'']*''(?![[:alnum:]])'::text, '?'::text, 'g'::text), '[a-z]+://[^[:space:]]+|[^[:space:]]+@[^[:space:]]+'::text, '?'::text, 'g'::text), '\m[0-9a-z_-]*[0-9][0-9a-z_-]*\M'::text, '#'::text, 'g'::text), '#([.,:]+#)+'::text, '#'::text, 'g'::text), '[[:space:]]+'::text, ' '::text, 'g'::text))
+
+
 function inlay_id_floor(timestamp with time zone)
 CREATE OR REPLACE FUNCTION public.inlay_id_floor(at timestamp with time zone)
  RETURNS text
@@ -149,6 +157,17 @@ begin
       end if;
     end loop;
   end loop;
+end $function$
+
+
+function inlay_note_error()
+CREATE OR REPLACE FUNCTION public.inlay_note_error()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  new.error_hash := md5(coalesce(new.app_slug, '') || chr(10) || inlay_error_shape(new.error_text));
+  return new;
 end $function$
 
 
@@ -739,6 +758,8 @@ table execution
   retry_of text
   retry_root_id text
   kept_seq integer
+  error_hash text
+  custom_field_values jsonb
   recovery_record_id text
   partition by RANGE (id)
   execution_pkey: PRIMARY KEY (id)
@@ -751,15 +772,20 @@ table execution
   execution_state_check: CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'waiting'::text, 'completed'::text, 'errored'::text, 'stopped'::text, 'timed_out'::text, 'terminated'::text])))
   INDEX execution_account ON ONLY public.execution USING btree (org_id, environment, linked_account_id, id DESC)
   INDEX execution_concurrency ON ONLY public.execution USING btree (concurrency_key) WHERE ((concurrency_key IS NOT NULL) AND (finished_at IS NULL))
+  INDEX execution_custom_fields ON ONLY public.execution USING gin (custom_field_values jsonb_path_ops) WHERE (custom_field_values IS NOT NULL)
   INDEX execution_environment ON ONLY public.execution USING btree (org_id, environment, id DESC)
+  INDEX execution_error ON ONLY public.execution USING btree (org_id, environment, error_hash, id DESC) WHERE (error_hash IS NOT NULL)
   INDEX execution_failed ON ONLY public.execution USING btree (org_id, environment, state, id DESC) WHERE (state = ANY (ARRAY['errored'::text, 'stopped'::text, 'timed_out'::text, 'terminated'::text]))
   INDEX execution_live ON ONLY public.execution USING btree (org_id, environment, linked_account_id, state) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]))
   INDEX execution_owner ON ONLY public.execution USING btree (owner) WHERE (owner IS NOT NULL)
+  INDEX execution_rerun ON ONLY public.execution USING btree (rerun_of) WHERE (rerun_of IS NOT NULL)
+  INDEX execution_retried ON ONLY public.execution USING btree (retry_of) WHERE (retry_of IS NOT NULL)
   INDEX execution_waiting ON ONLY public.execution USING btree (org_id, environment, id) WHERE (state = 'waiting'::text)
   INDEX execution_workflow ON ONLY public.execution USING btree (org_id, environment, workflow_id, id DESC)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
   TRIGGER execution_alerts AFTER UPDATE OF finished_at ON public.execution FOR EACH ROW WHEN (((new.finished_at IS NOT NULL) AND (old.finished_at IS NULL) AND (new.state = ANY (ARRAY['errored'::text, 'stopped'::text, 'timed_out'::text])) AND new.is_listed AND (new.workflow_version IS NOT NULL))) EXECUTE FUNCTION inlay_alert_of_execution()
+  TRIGGER execution_notes_error BEFORE UPDATE OF state ON public.execution FOR EACH ROW WHEN (((new.state = 'errored'::text) AND (old.state <> 'errored'::text) AND (new.error_text IS NOT NULL))) EXECUTE FUNCTION inlay_note_error()
   TRIGGER execution_settles_recovery AFTER UPDATE OF finished_at ON public.execution FOR EACH ROW WHEN (((new.recovery_record_id IS NOT NULL) AND (new.finished_at IS NOT NULL) AND (old.finished_at IS NULL))) EXECUTE FUNCTION inlay_settle_recovery()
   TRIGGER execution_wakes_parent AFTER UPDATE OF finished_at ON public.execution FOR EACH ROW WHEN (((new.parent_execution_id IS NOT NULL) AND (new.finished_at IS NOT NULL) AND (old.finished_at IS NULL))) EXECUTE FUNCTION inlay_wake_parent()
 
@@ -772,6 +798,7 @@ table execution_retry
   created_at timestamp with time zone not null default now()
   execution_retry_pkey: PRIMARY KEY (execution_id, request_id)
   INDEX execution_retry_created_at_idx ON public.execution_retry USING btree (created_at)
+  INDEX execution_retry_org_id_environment_request_id_idx ON public.execution_retry USING btree (org_id, environment, request_id)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
