@@ -17,13 +17,18 @@ import { pureFunction } from './pure-functions.ts';
 
 interface Job {
   readonly kind: 'code' | 'python' | 'jsonata';
-  readonly source: string;
-  /** JSON texts. */
-  readonly input: string;
+  /** One after the other. Inputs are JSON texts. */
+  readonly runs: readonly Run[];
+  /** JSON text. */
   readonly variables?: string;
   readonly memoryMb: number;
   /** Runs with the same name share an isolate; without one each has its own. */
   readonly room?: string;
+}
+
+interface Run {
+  readonly source: string;
+  readonly input: string;
 }
 
 interface Room {
@@ -57,9 +62,29 @@ let ready: Promise<Room> | undefined;
 let answerTo: ((text: string) => void) | undefined;
 const kept = new Map<string, { readonly room: Room; runs: number }>();
 
-/** Written at once and whole: what waits in a stream would come after an answer that is waited for here. */
-function send(kind: FrameKind, body: string): void {
+/** What the next frame takes along: a write to the pipe costs both ends as much as a small run. */
+let held: Buffer[] = [];
+let heldBytes = 0;
+const mostHeldBytes = 64 * 1024;
+
+/** Sends it with the next frame, which follows in this same job. */
+function hold(kind: FrameKind, body: string): void {
   const frame = encodeFrame(kind, body);
+  held.push(frame);
+  heldBytes += frame.length;
+  if (heldBytes > mostHeldBytes) flush();
+}
+
+function send(kind: FrameKind, body: string): void {
+  held.push(encodeFrame(kind, body));
+  flush();
+}
+
+/** Written at once and whole: what waits in a stream would come after an answer that is waited for here. */
+function flush(): void {
+  const frame = held.length === 1 ? (held[0] as Buffer) : Buffer.concat(held);
+  held = [];
+  heldBytes = 0;
   for (let at = 0; at < frame.length;) {
     at += tryNow(() => writeSync(1, frame, at)) ?? 0;
   }
@@ -189,6 +214,13 @@ function failure(room: Room, error: unknown): string {
 }
 
 async function work(job: Job): Promise<void> {
+  for (const [index, run] of job.runs.entries()) await workOn(job, run, index < job.runs.length - 1);
+  ready ??= makeRoom(usualMemoryMb);
+  await ready;
+  send('ready', '');
+}
+
+async function workOn(job: Job, run: Run, isMoreToCome: boolean): Promise<void> {
   const room = await roomFor(job);
   const { promise, resolve } = Promise.withResolvers<readonly ['result' | 'failed', string]>();
   const { state, stepDone } = listen(room, (kind, body) => {
@@ -196,16 +228,15 @@ async function work(job: Job): Promise<void> {
     state.isOver = true;
     resolve([kind, body]);
   });
-  begin(room, job).then(stepDone, (error: unknown) => resolve(['failed', failure(room, error)]));
+  begin(room, job, run).then(stepDone, (error: unknown) => resolve(['failed', failure(room, error)]));
   const [kind, body] = await promise;
   state.isOver = true;
   answerTo = undefined;
   for (const timer of state.timers.values()) clearTimeout(timer);
-  send(kind, body);
+  // With a warm isolate at hand the process is ready at once, and says so in the same breath.
+  if (isMoreToCome || ready !== undefined) hold(kind, body);
+  else send(kind, body);
   leave(room, job, kind === 'result');
-  ready ??= makeRoom(usualMemoryMb);
-  await ready;
-  send('ready', '');
 }
 
 /** The kept isolate of this name, or one that nobody has been in. */
@@ -241,9 +272,9 @@ function dispose({ isolate }: Room): void {
   if (!isolate.isDisposed) isolate.dispose();
 }
 
-async function begin(room: Room, job: Job): Promise<void> {
+async function begin(room: Room, job: Job, { source, input }: Run): Promise<void> {
   if (job.kind === 'jsonata') {
-    await room.transform.apply(undefined, [job.source, job.input]);
+    await room.transform.apply(undefined, [source, input]);
     return;
   }
   const variables = job.variables ?? '{}';
@@ -252,15 +283,15 @@ async function begin(room: Room, job: Job): Promise<void> {
     const bytes = new vm.ExternalCopy(new Uint8Array(Buffer.from(wasm, 'base64')).buffer).copyInto({
       release: true,
     });
-    await room.python.apply(undefined, [script, bytes, job.source, job.input, variables, job.memoryMb]);
+    await room.python.apply(undefined, [script, bytes, source, input, variables, job.memoryMb]);
     return;
   }
-  const script = await room.isolate.compileScript(job.source, { filename: 'your-code.js' });
+  const script = await room.isolate.compileScript(source, { filename: 'your-code.js' });
   await script.run(room.context, { release: true });
   const entry = await room.context.eval('typeof yourFunction === "undefined" ? undefined : yourFunction', {
     reference: true,
   });
-  await room.run.apply(undefined, [entry.derefInto(), job.input, variables]);
+  await room.run.apply(undefined, [entry.derefInto(), input, variables]);
 }
 
 async function boot(body: string): Promise<void> {

@@ -606,8 +606,7 @@ test('a process that is killed fails its run in words and is replaced', async ()
   const { first } = await findJail(await guestBoot());
   const work = first.run({
     kind: 'code',
-    source: body('for (;;);'),
-    input: '{}',
+    runs: [{ source: body('for (;;);'), input: '{}' }],
     memoryMb: 64,
     timeoutMs: 20_000,
     onConsole: () => undefined,

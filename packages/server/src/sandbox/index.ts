@@ -2,11 +2,12 @@ import type { Logger } from 'pino';
 import { AppError } from '#domain/errors';
 import type { Tenant } from '#domain/tenant';
 import type { Outbound } from '#outbound/index';
+import { expressionBatches } from '#sandbox/expression-batches';
 import { httpBridge } from '#sandbox/http-bridge';
 import { readImports } from '#sandbox/imports';
 import type { Jail } from '#sandbox/jail';
 import { findJail, guestBoot, startProcess } from '#sandbox/process';
-import type { ProcessJob, SandboxProcess } from '#sandbox/process';
+import type { ProcessJob, RunOutcome, SandboxProcess } from '#sandbox/process';
 import { processShares } from '#sandbox/process-shares';
 
 export interface LogLine {
@@ -93,16 +94,30 @@ interface Member {
 /** Makes the pool. Processes start when they are needed and then stay warm. */
 export function createSandbox(options: SandboxOptions): Sandbox {
   const pool = processPool(options);
+  const expressions = expressionBatches(
+    (runs, { room, timeoutMs, tenant, signal }) =>
+      pool.run({
+        kind: 'jsonata',
+        runs,
+        memoryMb: defaults.transformMemoryMb,
+        timeoutMs,
+        room,
+        organization: tenant?.orgId,
+        signal,
+        onConsole: () => undefined,
+        onAsk: () => Promise.resolve('{}'),
+      }),
+    Math.max(1, options.processes - 1),
+  );
   if (options.warm === true) void pool.prepare();
   return {
     async runCode({ code, language = 'javascript', params, variables = {}, tenant, signal, ...limits }) {
       const timeoutMs = limits.timeoutMs ?? options.codeTimeoutMs ?? defaults.timeoutMs;
       const console = consoleRecorder();
       let changed = '{}';
-      const result = await pool.run({
+      const [outcome] = await pool.run({
         kind: language === 'python' ? 'python' : 'code',
-        source: language === 'python' ? code : readImports(code),
-        input: toJson(params),
+        runs: [{ source: language === 'python' ? code : readImports(code), input: toJson(params) }],
         variables: toJson(variables),
         memoryMb: limits.memoryMb ?? defaults.memoryMb,
         timeoutMs,
@@ -115,28 +130,27 @@ export function createSandbox(options: SandboxOptions): Sandbox {
         onAsk: httpBridge(options, timeoutMs),
       });
       return {
-        output: readOutput(result),
+        output: readOutput(resultOf(outcome)),
         console: console.lines,
         variables: readOutput(changed) as Record<string, unknown>,
       };
     },
     async runJsonata({ expression, input, tenant, timeoutMs, signal }) {
-      const result = await pool.run({
-        kind: 'jsonata',
-        source: expression,
-        input: toJson(input),
-        memoryMb: defaults.transformMemoryMb,
-        timeoutMs: timeoutMs ?? defaults.transformTimeoutMs,
-        room: tenant === undefined ? undefined : `${tenant.orgId}/${tenant.environment}`,
-        organization: tenant?.orgId,
-        signal,
-        onConsole: () => undefined,
-        onAsk: () => Promise.resolve('{}'),
-      });
-      return readOutput(result);
+      const run = { source: expression, input: toJson(input) };
+      const room = tenant === undefined ? undefined : `${tenant.orgId}/${tenant.environment}`;
+      const timeout = timeoutMs ?? defaults.transformTimeoutMs;
+      const outcome = await expressions.evaluate(run, { room, timeoutMs: timeout, tenant, signal });
+      return readOutput(resultOf(outcome));
     },
     close: () => pool.close(),
   };
+}
+
+function resultOf(outcome: RunOutcome | undefined): string {
+  if (outcome === undefined)
+    throw new AppError('code_failed', { reason: 'the sandbox process sent no result' });
+  if ('error' in outcome) throw outcome.error;
+  return outcome.result;
 }
 
 function toJson(value: unknown): string {
@@ -254,12 +268,12 @@ function processPool(options: SandboxOptions) {
   }
 
   return {
-    async run({ organization, ...job }: PoolJob): Promise<string> {
+    async run({ organization, ...job }: PoolJob): Promise<RunOutcome[]> {
       if (isClosed) throw new AppError('sandbox_busy', { waiting: 0 });
       const leave = await shares.enter(organization, job.signal);
       try {
         const member = await take(job.signal);
-        member.wear += wearOf[job.kind];
+        member.wear += wearOf[job.kind] * job.runs.length;
         try {
           return await member.process.run(job);
         } finally {

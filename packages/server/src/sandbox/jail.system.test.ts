@@ -7,9 +7,9 @@ import { guestBoot, startProcess } from '#sandbox/process';
 
 /** Every jail that this machine allows, not only the strictest: what holds in each, and that code runs in it. */
 
+const input = '{"n":41}';
 const job = {
   kind: 'code',
-  input: '{"n":41}',
   memoryMb: 256,
   timeoutMs: 20_000,
   onConsole: () => undefined,
@@ -33,10 +33,10 @@ for (const jail of possibleJails()) {
   test(`in the jail "${jail.name}" code runs, and nothing else is in reach`, async (t) => {
     const own = await startProcess(jail, await boot).catch(() => undefined);
     if (own === undefined) return t.skip('this machine does not allow it');
-    const javascript = { ...job, source: 'function yourFunction({ n }) { return n + 1; }' };
-    assert.equal(await own.run(javascript), '42');
-    const python = { ...job, kind: 'python' as const, source: 'def yourFunction(p): return p["n"] + 1' };
-    assert.equal(await own.run(python), '42');
+    const javascript = { source: 'function yourFunction({ n }) { return n + 1; }', input };
+    assert.deepEqual(await own.run({ ...job, runs: [javascript] }), [{ result: '42' }]);
+    const python = { source: 'def yourFunction(p): return p["n"] + 1', input };
+    assert.deepEqual(await own.run({ ...job, kind: 'python', runs: [python] }), [{ result: '42' }]);
     own.kill();
 
     const attempts = [
@@ -70,7 +70,8 @@ test(
     const script = `
       const { findJail, guestBoot } = await import(${JSON.stringify(`${import.meta.dirname}/process.ts`)});
       const { jail, first } = await findJail(await guestBoot());
-      const result = await first.run({ kind: 'code', source: 'function yourFunction() { return 42; }', input: '{}',
+      const runs = [{ source: 'function yourFunction() { return 42; }', input: '{}' }];
+      const [{ result }] = await first.run({ kind: 'code', runs,
         memoryMb: 64, timeoutMs: 20000, onConsole() {}, onAsk: async () => '{}' });
       first.kill();
       console.log(process.getuid(), result, jail.name);`;

@@ -8,11 +8,19 @@ import { possibleJails, startJailed } from '#sandbox/jail';
 import type { Jail } from '#sandbox/jail';
 import { guestLibraries, pythonRuntime } from '#sandbox/libraries';
 
-/** One run for a process: JSON texts in, JSON text out. */
-export interface ProcessJob {
-  readonly kind: 'code' | 'python' | 'jsonata';
+/** One run: a source and JSON text in, JSON text out. */
+export interface ProcessRun {
   readonly source: string;
   readonly input: string;
+}
+
+/** How a run ended that ended by itself. */
+export type RunOutcome = { readonly result: string } | { readonly error: Error };
+
+/** Runs for a process, one after the other under one set of limits. */
+export interface ProcessJob {
+  readonly kind: 'code' | 'python' | 'jsonata';
+  readonly runs: readonly ProcessRun[];
   /** JSON text of the execution's variables. */
   readonly variables?: string | undefined;
   readonly memoryMb: number;
@@ -32,15 +40,22 @@ export interface ProcessJob {
 export interface SandboxProcess {
   readonly pid: number | undefined;
   isAlive(): boolean;
-  run(job: ProcessJob): Promise<string>;
+  /**
+   * One outcome a run, in order.
+   *
+   * @throws AppError when a limit is broken or the process ends; what the other runs came to is lost
+   */
+  run(job: ProcessJob): Promise<RunOutcome[]>;
   kill(): void;
 }
 
 interface Current {
   readonly job: ProcessJob;
+  readonly outcomes: RunOutcome[];
   /** Ends the requests of this run; made with the first one. */
   asking?: AbortController;
-  settle(outcome: { result: string } | { error: Error }): void;
+  /** Ends the job; with an error instead of its outcomes. */
+  settle(error?: Error): void;
 }
 
 const megabyte = 1024 * 1024;
@@ -102,17 +117,21 @@ export async function startProcess(jail: Jail, boot: string): Promise<SandboxPro
     isAlive = false;
     child.kill('SIGKILL');
     whenReady.reject(reason);
-    current?.settle({ error: reason });
+    current?.settle(reason);
   };
   const onFrame = (kind: FrameKind, body: string): void => {
     if (kind === 'ready') return whenReady.resolve();
     if (current === undefined) return undefined;
     if (kind === 'console') current.job.onConsole(body);
     else if (kind === 'variables') current.job.onVariables?.(body);
-    else if (kind === 'result') current.settle({ result: body });
-    else if (kind === 'failed') current.settle({ error: readFailure(body, current.job) });
+    else if (kind === 'result') ended({ result: body }, current);
+    else if (kind === 'failed') ended({ error: readFailure(body, current.job) }, current);
     else if (kind === 'ask') ask(body, current);
     return undefined;
+  };
+  const ended = (outcome: RunOutcome, of: Current): void => {
+    of.outcomes.push(outcome);
+    if (of.outcomes.length === of.job.runs.length) of.settle();
   };
   const ask = (text: string, asker: Current): void => {
     asker.asking ??= new AbortController();
@@ -166,14 +185,16 @@ export async function startProcess(jail: Jail, boot: string): Promise<SandboxPro
       await whenReady.promise;
       whenReady = Promise.withResolvers<void>();
       whenReady.promise.catch(() => undefined);
-      const outcome = Promise.withResolvers<string>();
+      const end = Promise.withResolvers<RunOutcome[]>();
+      const outcomes: RunOutcome[] = [];
       const started: Current = {
         job,
-        settle: (end) => {
+        outcomes,
+        settle: (error) => {
           if (current !== started) return;
           current = undefined;
-          if ('result' in end) outcome.resolve(end.result);
-          else outcome.reject(end.error);
+          if (error === undefined) end.resolve(outcomes);
+          else end.reject(error);
         },
       };
       current = started;
@@ -188,14 +209,14 @@ export async function startProcess(jail: Jail, boot: string): Promise<SandboxPro
         kill(job.signal?.reason instanceof Error ? job.signal.reason : new Error('stopped'));
       job.signal?.addEventListener('abort', onAbort, { once: true });
       try {
-        const { kind, source, input, variables, memoryMb, room } = job;
-        const sent = { kind, source, input, variables, memoryMb, room };
+        const { kind, runs, variables, memoryMb, room } = job;
+        const sent = { kind, runs, variables, memoryMb, room };
         child.stdin?.write(encodeFrame('job', JSON.stringify(sent)));
-        return await outcome.promise;
-      } catch (error) {
+        await end.promise;
         // Whoever used up its memory may have left the process short of it: start afresh.
-        if (error instanceof AppError && error.code === 'code_out_of_memory') kill(error);
-        throw error;
+        const shortage = outcomes.find((one) => 'error' in one && isOutOfMemory(one.error));
+        if (shortage !== undefined && 'error' in shortage) kill(shortage.error);
+        return outcomes;
       } finally {
         clearTimeout(timer);
         clearInterval(watch);
@@ -204,6 +225,10 @@ export async function startProcess(jail: Jail, boot: string): Promise<SandboxPro
       }
     },
   };
+}
+
+function isOutOfMemory(error: Error): boolean {
+  return error instanceof AppError && error.code === 'code_out_of_memory';
 }
 
 function readFailure(body: string, job: ProcessJob): Error {

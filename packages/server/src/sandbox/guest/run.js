@@ -11,6 +11,8 @@
     requestBytes: 10 * 1024 * 1024,
     consoleBytes: 64 * 1024,
     variablesBytes: 1024 * 1024,
+    parsedExpressions: 50,
+    parsedCharacters: 10_000,
   };
   const { jsonata, __parts: parts } = globalThis;
   const inSnapshot = { __proto__: null, lodash: globalThis._, 'date-fns': globalThis.dateFns };
@@ -224,6 +226,17 @@
 
   parts.libraries({ load, fetchRaw, nodeCrypto: web.nodeCrypto, isReady: () => send !== undefined });
 
+  /** Expressions of this isolate's tenant as they were parsed; each evaluation has an environment of its own. */
+  const parsed = new Map();
+  function compiled(text) {
+    const known = parsed.get(text);
+    if (known !== undefined) return known;
+    const expression = jsonata(text);
+    if (parsed.size >= limits.parsedExpressions) parsed.delete(parsed.keys().next().value);
+    if (text.length <= limits.parsedCharacters) parsed.set(text, expression);
+    return expression;
+  }
+
   /** A request that the code waits for without letting go: what Python's `requests` is. */
   function waitFor(request) {
     lastId += 1;
@@ -259,7 +272,7 @@
         });
       },
       transform(expression, inputText) {
-        void settle(async () => stringify(await jsonata(expression).evaluate(parse(inputText))));
+        void settle(async () => stringify(await compiled(expression).evaluate(parse(inputText))));
       },
       answer(text) {
         const { id, error, ...value } = parse(text);
