@@ -85,6 +85,17 @@ const facts: readonly (readonly [name: string, lines: string, expected: unknown]
      ]`,
     [true, '900150983cd24fb0d6963f7d28e17f72', 4],
   ],
+  [
+    "the global crypto is Node's and the Web's",
+    `return [
+       crypto.createHmac('sha256', 'k').update('d').digest('hex') ===
+         require('crypto').createHmac('sha256', 'k').update('d').digest('hex'),
+       crypto.createHash('md5').update('abc').digest('hex'),
+       crypto.timingSafeEqual(Buffer.from('a'), Buffer.from('a')),
+       crypto.randomBytes(3).length,
+     ]`,
+    [true, '900150983cd24fb0d6963f7d28e17f72', true, 3],
+  ],
 ];
 
 describe('JavaScript', () => {

@@ -304,6 +304,11 @@ globalThis.__parts.web = function web({ pure, load }) {
     },
   };
 
+  // Made when they are called: most code needs no Buffer.
+  for (const name of ['createHash', 'createHmac', 'randomBytes', 'timingSafeEqual']) {
+    globalThis.crypto[name] = (...given) => nodeCrypto()[name](...given);
+  }
+
   /** The part of Node's `crypto` that integrations sign requests with. */
   function nodeCrypto() {
     const { Buffer } = load('buffer');
