@@ -60,6 +60,11 @@ test('an encrypted value is not readable in the dashboard either', async () => {
   }
 });
 
+test('a misspelt "is_encrypted" is refused by name, so no secret is stored in clear', async () => {
+  const answer = await call('POST', '/variables', { name: 'SPELT', scope: 'org', encrypted: true });
+  assert.deepEqual([answer.status, /encrypted/.test(answer.body.message)], [400, true], answer.text);
+});
+
 test('what a variable is stays as it was; only its description changes', async () => {
   const { body } = await call('POST', '/variables', { name: 'FIXED', scope: 'org' });
   const changed = await call('PATCH', `/variables/${body.id}`, { description: 'why it is' });

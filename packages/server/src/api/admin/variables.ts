@@ -75,7 +75,7 @@ function definitionRoutes(app: ApiApp, deps: ApiDeps): void {
       schema: {
         tags,
         summary: 'Create an environment variable; its scope, format and encryption stay as they are',
-        body: z.object({
+        body: z.strictObject({
           name: z.string(),
           description: z.string().optional(),
           scope,
