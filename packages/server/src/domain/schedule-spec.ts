@@ -50,7 +50,10 @@ export function readSchedule(
       problems: [
         text === undefined
           ? { path: 'trigger_type', message: `"${asText(given)}" is none; use "cron" or "interval"` }
-          : { path: '', message: `${text}: "cron" with "regex", or "interval" with "interval_dates"` },
+          : {
+              path: '',
+              message: `${text}: "cron" with "regex", or "interval" with "interval_dates"; a start node takes "cron" or "dates" without it`,
+            },
       ],
     };
   }

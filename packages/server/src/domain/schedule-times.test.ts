@@ -213,7 +213,7 @@ describe('jitter', () => {
 
 describe('a schedule that cannot be', () => {
   const bad: readonly [Record<string, unknown>, RegExp][] = [
-    [{}, /^trigger_type is required/],
+    [{}, /^trigger_type is required: .+; a start node takes "cron" or "dates" without it$/],
     [{ trigger_type: 'hourly' }, /^trigger_type: "hourly" is none/],
     [
       { trigger_type: 'cron' },
