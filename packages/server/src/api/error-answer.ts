@@ -60,7 +60,8 @@ export function errorBody(error: AppError, requestId: string): ErrorBody {
 /** Answers with an error. Set as Fastify's error handler, so a thrown {@link AppError} ends here. */
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const known = error instanceof AppError ? error : fromFastify(error, request);
-  if (known.status >= 500) {
+  // 501 says what this cannot be asked for; the caller erred, not Inlay.
+  if (known.status >= 500 && known.status !== 501) {
     request.log.error({ err: error, code: known.code }, 'request failed');
   }
   if (known.code === 'body_too_large') takeRestOfBody(request, reply);

@@ -619,7 +619,8 @@ export const errorCatalogue = {
     501,
     'SERVER_ERROR',
     'never',
-    (d) => `Node "${d.node}" does not run in batches.`,
+    (d) =>
+      `Node "${d.node}" does not run in batches: only loops, try blocks and nodes that read page after page do.`,
   ),
   sync_loop_refused: spec<undefined>(
     400,

@@ -66,7 +66,9 @@ export function executionBatchRoutes(app: ApiApp, { engine }: ApiDeps): void {
         tags,
         summary: 'Read what the nodes inside one batch did',
         operationId: 'getExecutionNodeBatch',
-        params: params.extend({ batch_index: z.coerce.number().int().min(0) }),
+        params: params.extend({
+          batch_index: z.coerce.number('write a whole number, 0 or more').int().min(0),
+        }),
         querystring: z.object({ within }),
         response: { 200: z.object({ batch: z.string(), nodes: z.array(executionNode) }) },
       },
