@@ -169,6 +169,22 @@ export async function firstAnswer(
   return rows[0];
 }
 
+/** How these nodes ended inside containers, but for what a retry has taken over from the execution before. */
+export async function endsInside(
+  pool: Pool,
+  executionId: string,
+  nodeIds: readonly string[],
+): Promise<StoredJournalRow[]> {
+  const { rows } = await pool.query<StoredJournalRow>({
+    name: 'inlay-ends-inside',
+    text: `${selectJournal} where j.execution_id = $1 and j.node_id = any($2::text[]) and j.kind = 'outcome'
+        and j.batch <> '' and j.seq > coalesce((select kept_seq from execution where id = $1), 0)
+      order by j.seq`,
+    values: [executionId, nodeIds],
+  });
+  return rows;
+}
+
 /** Numbers of the last rows of executions. */
 export async function lastSeqs(pool: Pool, executionIds: readonly string[]): Promise<Map<string, number>> {
   const { rows } = await pool.query<{ id: string; seq: number }>({

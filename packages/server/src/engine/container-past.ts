@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import {
   countBatches,
+  endsInside,
   finishedBatches,
   firstAnswer,
   lastBatch,
@@ -11,7 +12,8 @@ import {
 import type { StoredJournalRow } from '#db/execution-claim';
 import type { OpenRow } from '#engine/recording/sealed-parts';
 import { historyOf, type HistoryEntry } from '#engine/run-history';
-import type { RunResponse } from '#engine/run-state';
+import type { RunInput } from '#engine/run-state';
+import { endedBatch } from '#engine/run-terminate';
 import { nodesOf, type Plan } from '#engine/workflow-plan';
 
 /** What of a loop is in the journal. Only the iterations that have not ended come with their rows. */
@@ -73,22 +75,27 @@ export function containerPasts(pool: Pool, open: OpenRow): ContainerPasts {
   };
 }
 
-/** What a run must know of its containers before it is walked again: how many iterations it had, what it answered. */
+/**
+ * What a run must know of its containers before it is walked again: how many iterations it had, what it answered,
+ * and what Terminate nodes in there have ended.
+ */
 export async function insideSoFar(
   pool: Pool,
   open: OpenRow,
   executionId: string,
   plan: Plan,
   history: readonly HistoryEntry[],
-): Promise<{ readonly batches: number; readonly response: RunResponse | undefined }> {
+): Promise<Pick<RunInput, 'batches' | 'response' | 'terminations'>> {
   const wasInside = history.some(
     (entry) => Object.keys(plan.byId.get(entry.nodeId)?.regions ?? {}).length > 0,
   );
-  if (!wasInside) return { batches: 0, response: undefined };
-  const responses = plan.nodes
-    .flatMap((node) => Object.values(node.regions).flatMap((region) => [...nodesOf(region)]))
-    .filter((node) => node.type === 'response');
-  const [batches, row] = await Promise.all([
+  if (!wasInside) return { batches: 0, response: undefined, terminations: new Map() };
+  const inside = plan.nodes.flatMap((node) =>
+    Object.values(node.regions).flatMap((region) => [...nodesOf(region)]),
+  );
+  const responses = inside.filter((node) => node.type === 'response');
+  const terminates = inside.filter((node) => node.type === 'terminate').map(({ id }) => id);
+  const [batches, row, ends] = await Promise.all([
     countBatches(pool, executionId, plan.loopIds),
     responses.length === 0
       ? undefined
@@ -97,8 +104,10 @@ export async function insideSoFar(
           executionId,
           responses.map(({ id }) => id),
         ),
+    terminates.length === 0 ? [] : endsInside(pool, executionId, terminates),
   ]);
   const [first] = row === undefined ? [] : historyOf([row], open);
   const response = first && { nodeId: first.nodeId, body: first.output, statusCode: first.statusCode ?? 200 };
-  return { batches, response };
+  const terminations = Map.groupBy(historyOf(ends, open), (entry) => endedBatch(plan, entry));
+  return { batches, response, terminations };
 }

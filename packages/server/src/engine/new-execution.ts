@@ -63,6 +63,7 @@ export function firstRunInput(row: NewExecution, input: StartInput, plan: Plan):
     waits: [],
     batches: 0,
     response: undefined,
+    terminations: new Map(),
     facts: {
       executionId: row.id,
       lineageId: row.id,

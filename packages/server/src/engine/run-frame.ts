@@ -37,13 +37,28 @@ export function newFrame(graph: PlanGraph, { holdsRows, ...parts }: FrameParts):
   };
 }
 
-/** Takes over the outcomes that are in the journal already. */
+/** Takes over the outcomes that are in the journal already, and what was ended from further inside. */
 export function replay(run: RunState, frame: Frame): void {
-  for (const entry of frame.history) {
+  for (const entry of withTerminations(run, frame)) {
     if (entry.kind !== 'outcome' || entry.status === 'retrying') continue;
     const node = frame.walk.graph.nodes.find(({ id }) => id === entry.nodeId);
-    if (node !== undefined) leave(frame.walk, node.index, replayed(run, frame, node, entry));
+    if (entry.batch !== frame.batch) replayTermination(run, frame, entry);
+    else if (node !== undefined) leave(frame.walk, node.index, replayed(run, frame, node, entry));
   }
+}
+
+/** The rows of a frame in order, with those of Terminate nodes in containers of it that ended it. */
+function withTerminations({ input }: RunState, frame: Frame): readonly HistoryEntry[] {
+  const inside = frame.kind === 'root' || frame.kind === 'loop' ? input.terminations.get(frame.batch) : [];
+  if (inside === undefined || inside.length === 0) return frame.history;
+  const further = inside.filter((entry) => entry.batch !== frame.batch);
+  return [...frame.history, ...further].sort((a, b) => a.seq - b.seq);
+}
+
+function replayTermination(run: RunState, frame: Frame, entry: HistoryEntry): void {
+  const node = run.input.plan.byId.get(entry.nodeId);
+  const termination = node && readTermination(node, entry);
+  if (node !== undefined && termination !== undefined) terminate(run, frame, node, termination);
 }
 
 /** Draws the same consequences as the worker did that wrote the row. Returns the port that the node left by. */

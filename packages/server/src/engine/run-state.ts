@@ -55,6 +55,8 @@ export interface RunInput {
   readonly batches: number;
   /** What a Response node inside a container has answered already. */
   readonly response: RunResponse | undefined;
+  /** What Terminate nodes inside containers have done, by the path of the iteration that they ended; '': the run. */
+  readonly terminations: ReadonlyMap<string, readonly HistoryEntry[]>;
 }
 
 export interface RunFailure {

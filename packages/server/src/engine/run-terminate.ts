@@ -2,7 +2,7 @@ import type { FinishedOutcome } from '#engine/nodes/node-type';
 import { failureAt, haltFrame, haltRun, type Frame, type RunState } from '#engine/run-state';
 import { scopeOf } from '#engine/nodes/terminate';
 import type { HistoryEntry } from '#engine/run-history';
-import type { PlanNode } from '#engine/workflow-plan';
+import type { Plan, PlanNode } from '#engine/workflow-plan';
 
 type Termination = Pick<Extract<FinishedOutcome, { kind: 'terminated' }>, 'scope' | 'result' | 'body'>;
 
@@ -42,4 +42,13 @@ export function readTermination(node: PlanNode, entry: HistoryEntry): Terminatio
   const { status } = entry;
   const result = status === 'errored' ? 'error' : status === 'success' ? 'success' : 'terminated';
   return { scope: scopeOf(body.action), result, body };
+}
+
+/** Path of the iteration that a Terminate node of the journal ended; '': the whole execution. */
+export function endedBatch(plan: Pick<Plan, 'byId' | 'loopIds'>, entry: HistoryEntry): string {
+  const node = plan.byId.get(entry.nodeId);
+  if (node === undefined || readTermination(node, entry)?.scope === 'execution') return '';
+  const path = entry.batch.split('/');
+  const loop = path.findLastIndex((part) => plan.loopIds.includes(part.slice(0, part.lastIndexOf(':'))));
+  return path.slice(0, loop + 1).join('/');
 }
