@@ -85,7 +85,9 @@ test('executions started in a transaction are there only when it commits', async
     );
     engine.start();
     engine.wake();
-    const [first, second] = await Promise.all(ids.map((id) => engine.read(tenant, id)));
+    const [first, second] = await Promise.all(
+      ids.map((id) => engine.read(tenant, id, undefined, { isWhole: true })),
+    );
     assert.deepEqual([first?.header.source, second?.header.source], ['polling', 'sub_flow']);
     assert.deepEqual(first?.nodes[0]?.output, { large });
   });
