@@ -15,6 +15,7 @@ import { createDb, createPool } from '#db/pool';
 import { systemClock } from '#domain/clock';
 import { createEngine, productServices } from '#engine/index';
 import { createFileStore, startFileExpiry } from '#files/index';
+import { createHumanTasks } from '#human-tasks/index';
 import { createMail } from '#mail/index';
 import { createOutbound, postgresBudgetStore } from '#outbound/index';
 import { createSandbox } from '#sandbox/index';
@@ -89,6 +90,7 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
   const expiry = startFileExpiry({ pool, clock: systemClock, log });
   opened.defer(() => expiry.stop());
 
+  const mail = createMail({ pool, vault, outbound, config });
   const foundation = {
     config: { ...config, version },
     db: createDb(pool),
@@ -100,7 +102,8 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
     connectors,
     sandbox,
     files,
-    mail: createMail({ pool, vault, outbound, config }),
+    mail,
+    humanTasks: createHumanTasks({ pool, clock: systemClock, vault, mail, config }),
     onConnected: makeDefaultConfig,
   };
   // Acme CRM starts beside the engine; what comes of it is looked at below.

@@ -6,6 +6,7 @@ import type { Db } from '#db/schema';
 import type { Clock } from '#domain/clock';
 import type { Outbound } from '#outbound/index';
 import type { FileStore } from '#files/index';
+import type { HumanTasks } from '#human-tasks/index';
 import type { Mail } from '#mail/index';
 import type { NodeTypes } from '#domain/workflow-checks';
 import type { Engine } from '#engine/index';
@@ -50,6 +51,7 @@ export interface ApiDeps {
   readonly outbound: Outbound;
   readonly files: FileStore;
   readonly mail: Mail;
+  readonly humanTasks: HumanTasks;
   readonly engine: Engine;
   /** Every connector of this build, by slug. */
   readonly connectors: typeof connectors;

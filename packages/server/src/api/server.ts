@@ -18,6 +18,7 @@ import { pageRoutes } from '#api/pages';
 import { portalRoutes } from '#api/portal/index';
 import { createRateLimiter } from '#api/rate-limit';
 import { referenceRoutes } from '#api/reference';
+import { taskPageRoutes } from '#api/task-pages';
 import { createMethodIndex, crossOriginRules, logRequest } from '#api/transport';
 import { compileValidator } from '#api/validation';
 import { wireRoutes } from '#api/v2/index';
@@ -39,6 +40,7 @@ export async function buildApi(deps: ApiDeps): Promise<ApiApp> {
   adminRoutes(app, deps, consoleAuth);
   portalRoutes(app, deps);
   fileRoutes(app, deps);
+  taskPageRoutes(app, deps);
   referenceRoutes(app);
   await pageRoutes(app, deps);
   await app.ready();

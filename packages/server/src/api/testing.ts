@@ -8,6 +8,7 @@ import type { Tenant } from '#domain/tenant';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
 import { builtInNodes, createEngine, productServices, type Engine } from '#engine/index';
 import { createFileStore } from '#files/index';
+import { createHumanTasks } from '#human-tasks/index';
 import { createMail } from '#mail/index';
 import { createOrganization } from '#organizations/index';
 import { createOutbound } from '#outbound/index';
@@ -63,6 +64,12 @@ export async function createTestApi(
   const vault = testVault();
   const config = { ...testConfig, ...overrides.config };
   const fileLimits = { fileLimitBytes: 300 * 1024 * 1024, fileQuotaBytes: 0 };
+  const mail = createMail({
+    pool: database.pool,
+    vault: overrides.vault ?? vault,
+    outbound,
+    config: { mail: undefined },
+  });
   const parts: Omit<ApiDeps, 'engine'> = {
     db: database.db,
     pool: database.pool,
@@ -79,11 +86,13 @@ export async function createTestApi(
       vault: overrides.vault ?? vault,
       config: { ...config, ...fileLimits },
     }),
-    mail: createMail({
+    mail,
+    humanTasks: createHumanTasks({
       pool: database.pool,
+      clock: overrides.clock ?? systemClock,
       vault: overrides.vault ?? vault,
-      outbound,
-      config: { mail: undefined },
+      mail: overrides.mail ?? mail,
+      config,
     }),
     ...overrides,
     config,

@@ -2,6 +2,7 @@ import { clientTransaction } from '#db/client-transaction';
 import type { Db } from '#db/schema';
 import type { Pool, PoolClient } from 'pg';
 import { sql } from 'kysely';
+import { deleteOldHumanTasks } from '#db/human-task';
 import type { Tenant } from '#domain/tenant';
 
 /**
@@ -100,6 +101,7 @@ export async function keepPartitions(pool: Pool, now: Date, retentionDays: numbe
     now,
     retentionDays,
   ]);
+  await deleteOldHumanTasks(pool, new Date(now.getTime() - retentionDays * 86_400_000));
 }
 
 /** Forgets deduplication keys whose window is over. */

@@ -209,6 +209,24 @@ begin
 end $function$
 
 
+function inlay_wake_submitted()
+CREATE OR REPLACE FUNCTION public.inlay_wake_submitted()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  task_status text;
+begin
+  select status into task_status from human_task
+    where execution_id = new.execution_id and node_id = new.node_id and batch = new.batch for share;
+  if task_status = 'SUBMITTED' then
+    new.woken_by := 'token';
+    new.wake_at := '-infinity';
+  end if;
+  return new;
+end $function$
+
+
 table agent_memory
   id bigint not null identity
   org_id text not null
@@ -802,6 +820,33 @@ table execution_retry
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
+table human_task
+  id text not null
+  org_id text not null
+  environment text not null
+  execution_id text not null
+  node_id text not null
+  batch text not null default ''::text
+  token_hash bytea not null
+  title text not null
+  receivers text[] not null
+  status text not null default 'WAITING'::text
+  mail text not null default 'due'::text
+  form_sealed bytea not null
+  answer_sealed bytea
+  due_at timestamp with time zone not null
+  created_at timestamp with time zone not null
+  updated_at timestamp with time zone not null
+  human_task_execution_id_node_id_batch_key: UNIQUE (execution_id, node_id, batch)
+  human_task_token_hash_key: UNIQUE (token_hash)
+  human_task_pkey: PRIMARY KEY (id)
+  human_task_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
+  human_task_mail_check: CHECK ((mail = ANY (ARRAY['due'::text, 'sending'::text, 'sent'::text, 'unknown'::text, 'failed'::text])))
+  human_task_status_check: CHECK ((status = ANY (ARRAY['WAITING'::text, 'SUBMITTED'::text, 'TIMEOUT'::text])))
+  INDEX human_task_list ON public.human_task USING btree (org_id, environment, id)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
 table inbox
   id text not null
   org_id text not null
@@ -1358,6 +1403,7 @@ table wait
   INDEX wait_wake ON public.wait USING btree (wake_at) WHERE (wake_at IS NOT NULL)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+  TRIGGER wait_is_submitted BEFORE INSERT ON public.wait FOR EACH ROW WHEN ((new.reason = 'human_task'::text)) EXECUTE FUNCTION inlay_wake_submitted()
 
 table wait_arrival
   execution_id text not null

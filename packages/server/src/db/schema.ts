@@ -366,6 +366,26 @@ export interface ExecutionRetryTable extends TenantColumns {
   created_at: DefaultedTimestamp;
 }
 
+export type HumanTaskStatus = 'WAITING' | 'SUBMITTED' | 'TIMEOUT';
+export type HumanTaskMail = 'due' | 'sending' | 'sent' | 'unknown' | 'failed';
+
+export interface HumanTaskTable extends TenantColumns {
+  id: string;
+  execution_id: string;
+  node_id: string;
+  batch: Generated<string>;
+  token_hash: Buffer;
+  title: string;
+  receivers: string[];
+  status: Generated<HumanTaskStatus>;
+  mail: Generated<HumanTaskMail>;
+  form_sealed: Buffer;
+  answer_sealed: Buffer | null;
+  due_at: Timestamp;
+  created_at: Timestamp;
+  updated_at: Timestamp;
+}
+
 export interface ChildExecutionTable extends TenantColumns {
   parent_execution_id: string;
   node_id: string;
@@ -633,6 +653,7 @@ export interface Database {
   wait: WaitTable;
   child_execution: ChildExecutionTable;
   execution_retry: ExecutionRetryTable;
+  human_task: HumanTaskTable;
   wait_arrival: WaitArrivalTable;
   inbox: InboxTable;
   inbox_key: InboxKeyTable;

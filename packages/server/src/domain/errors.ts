@@ -125,6 +125,12 @@ export const errorCatalogue = {
     'never',
     (d) => `${d.what} "${d.id}" not found.`,
   ),
+  human_task_not_found: spec<undefined>(404, 'RESOURCE_NOT_FOUND', 'never', () => 'Specified Form Not Found'),
+  human_task_closed: spec<{ status: 'SUBMITTED' | 'TIMEOUT' }>(400, 'VALIDATION_ERROR', 'never', (d) =>
+    d.status === 'SUBMITTED'
+      ? 'The form has been submitted already. The first submission counts.'
+      : 'The time to submit the form is over. Ask whoever sent it for a new one.',
+  ),
   rate_limited: spec<{ retryAfterSeconds: number }>(
     429,
     'RATE_LIMITED',

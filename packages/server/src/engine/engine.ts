@@ -130,6 +130,8 @@ export interface Engine extends Retries {
   resume(token: string, payload: unknown): Promise<{ tenant: Tenant; executionId: string } | undefined>;
   /** Takes a call to the URL of a wait-for-webhook node; durable when it resolves. */
   resumeByCall(token: string, call: ResumeCall): Promise<ResumeAnswer>;
+  /** Says that somebody woke a wait; without it the waker finds it a moment later. */
+  lookAtWaits(): void;
   /** @throws AppError `execution_not_found`, `wrong_state` when it has ended already. */
   stop(tenant: Tenant, executionId: string): Promise<void>;
   /** A page of the execution log. */
@@ -521,6 +523,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
       if (answer === 'resumed') loop?.lookAtWaits();
       return answer;
     },
+    lookAtWaits: () => loop?.lookAtWaits(),
     stop,
     rerun,
     ...retries,

@@ -5,6 +5,7 @@ import type { AgentServices } from '#engine/agent-services';
 import type { Tenant } from '#domain/tenant';
 import type { ClientTls } from '#outbound/index';
 import type { FileStore, OpenSource, UseSftp } from '#files/index';
+import type { HumanTasks } from '#human-tasks/index';
 import type { Mail } from '#mail/index';
 import type { TableDeps } from '#records/index';
 import type { PrintPdf } from '#pdf/index';
@@ -81,6 +82,8 @@ export interface NodeServices {
   readonly sftp: UseSftp;
   /** Sends mail by the node's own server, the environment's, or the installation's. */
   readonly mail: Pick<Mail, 'send'>;
+  /** Forms that people fill in by a link. */
+  readonly humanTasks: Pick<HumanTasks, 'open' | 'settle'>;
 }
 
 /** Executions that are children of others. */

@@ -4,6 +4,7 @@ import { dropSyncWindow, openSyncWindow } from '#db/sync-window';
 import type { HttpNodeRequest, OutsideServices } from '#engine/node-services';
 import { agentServices } from '#engine/agent-services';
 import { createOpenSource, createSftp, type FileStore } from '#files/index';
+import type { HumanTasks } from '#human-tasks/index';
 import type { Mail } from '#mail/index';
 import { getFunction } from '#functions/index';
 import { createPrintPdf } from '#pdf/index';
@@ -20,6 +21,7 @@ export function productServices(
     readonly sandbox: Sandbox;
     readonly files: FileStore;
     readonly mail: Mail;
+    readonly humanTasks: HumanTasks;
     readonly config: { readonly chromium: string | undefined };
   },
 ): OutsideServices {
@@ -51,6 +53,7 @@ export function productServices(
     printPdf: createPrintPdf(deps),
     sftp: createSftp(deps.outbound),
     mail: deps.mail,
+    humanTasks: deps.humanTasks,
   };
 }
 

@@ -1,2 +1,9 @@
 export { readAddresses, type MailAddress } from '#mail/address';
-export { createMail, type Mail, type MailAttachment, type SmtpServer } from '#mail/mail';
+export {
+  createMail,
+  type Mail,
+  type MailAttachment,
+  type MailMessage,
+  type MailResult,
+  type SmtpServer,
+} from '#mail/mail';

@@ -5,6 +5,7 @@ import { adminAccountConnectionRoutes } from '#api/admin/account-connections';
 import { adminAppRoutes } from '#api/admin/apps';
 import { adminExecutionOperationRoutes } from '#api/admin/execution-operations';
 import { adminExecutionRoutes } from '#api/admin/executions';
+import { adminHumanTaskRoutes } from '#api/admin/human-tasks';
 import { adminLinkedAccountRoutes } from '#api/admin/linked-accounts';
 import { adminMailSettingRoutes } from '#api/admin/mail-settings';
 import { adminModelProviderRoutes } from '#api/admin/model-providers';
@@ -23,6 +24,7 @@ import type { ApiDeps } from '#api/deps';
 export function adminRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth): void {
   adminSessionRoutes(app, deps, auth);
   adminOrganizationRoutes(app, deps);
+  adminHumanTaskRoutes(app, deps);
   adminLinkedAccountRoutes(app, deps);
   adminEventRoutes(app, deps);
   adminVariableRoutes(app, deps);

@@ -9,6 +9,7 @@ import { eventRoutes } from '#api/v2/events';
 import { executeRoutes } from '#api/v2/execute';
 import { executionBatchRoutes } from '#api/v2/execution-batches';
 import { executionRoutes } from '#api/v2/executions';
+import { humanTaskRoutes } from '#api/v2/human-tasks';
 import { linkedAccountRoutes } from '#api/v2/linked-accounts';
 import { migrateTokenRoutes } from '#api/v2/migrate-token';
 import { pollingTriggerRoutes } from '#api/v2/polling-triggers';
@@ -32,6 +33,7 @@ export function wireRoutes(app: ApiApp, deps: ApiDeps): void {
   executeRoutes(app, deps);
   executionRoutes(app, deps);
   executionBatchRoutes(app, deps);
+  humanTaskRoutes(app, deps);
   linkedAccountRoutes(app, deps);
   migrateTokenRoutes(app, deps);
   pollingTriggerRoutes(app, deps);

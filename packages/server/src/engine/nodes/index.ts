@@ -9,6 +9,7 @@ import { delay } from '#engine/nodes/delay';
 import { callFunction } from '#engine/nodes/function';
 import { fileHandler } from '#engine/nodes/file-handler';
 import { http } from '#engine/nodes/http';
+import { humanTask } from '#engine/nodes/human-task';
 import { log } from '#engine/nodes/log';
 import { loop } from '#engine/nodes/loop';
 import { merge } from '#engine/nodes/merge';
@@ -51,6 +52,7 @@ export const builtInNodes: NodeRegistry = nodeRegistry([
   agent,
   delay,
   waitForWebhook,
+  humanTask,
   subFlow,
   response,
   dataMapper,

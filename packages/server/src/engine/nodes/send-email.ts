@@ -10,7 +10,7 @@ const mostRecipients = 500;
 const stagedTtlS = 6 * 3600;
 
 /** `a@x.example, B <b@x.example>`, or a list of such texts. */
-const addresses = z
+export const addresses = z
   .union([z.string(), z.array(z.string())], { error: 'write addresses with commas between them' })
   .nullish()
   .transform((given, ctx): readonly MailAddress[] => {
@@ -54,7 +54,8 @@ const serverForm = z
     };
   });
 
-const ownServer = z.preprocess(
+/** A mail server of the node's own; none when it names no host. */
+export const ownServer = z.preprocess(
   (given) => (given === '' || given === null ? {} : given),
   serverForm.optional(),
 );
@@ -96,6 +97,19 @@ const settings = z
   });
 
 type EmailSettings = z.infer<typeof settings>;
+
+/** What is not said to be text or HTML is HTML when there is a tag in it. */
+export function isHtml(given: {
+  readonly body: string;
+  readonly body_type?: string | null | undefined;
+}): boolean {
+  return given.body_type === 'html' || (!given.body_type && /<[a-z!/]/i.test(given.body));
+}
+
+/** A mail server as the log shows it. */
+export function shownServer(server: SmtpServer): SmtpServer {
+  return { ...server, ...(server.password !== undefined && { password: '[REDACTED]' }) };
+}
 
 /** Sends one message to its recipients. */
 export const sendEmail = nodeType<EmailSettings>({
@@ -143,21 +157,17 @@ export const sendEmail = nodeType<EmailSettings>({
   markup: ['body'],
   logged: ({ smtp, ...shown }) => ({
     ...shown,
-    ...(smtp !== undefined && {
-      smtp: { ...smtp, ...(smtp.password !== undefined && { password: '[REDACTED]' }) },
-    }),
+    ...(smtp !== undefined && { smtp: shownServer(smtp) }),
   }),
   async run(given, ctx) {
     const attachments = await staged(given.attachments, ctx);
-    const isHtml =
-      given.body_type === 'html' || (given.body_type === undefined && /<[a-z!/]/i.test(given.body));
     const result = await ctx.services.mail.send(ctx.tenant, {
       from: given.from[0],
       to: given.to,
       cc: given.cc,
       bcc: given.bcc,
       subject: given.subject,
-      ...(isHtml ? { html: given.body } : { text: given.body }),
+      ...(isHtml(given) ? { html: given.body } : { text: given.body }),
       attachments,
       smtp: given.smtp,
       idempotencyKey: ctx.idempotencyKey,

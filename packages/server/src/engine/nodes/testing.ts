@@ -8,6 +8,7 @@ import type { NodeContext, NodeOutcome, NodeType } from '#engine/nodes/node-type
 import { problemText } from '#engine/node-failure';
 import { productServices } from '#engine/product-services';
 import { createFileStore, type FileStore, readAll } from '#files/index';
+import { createHumanTasks } from '#human-tasks/index';
 import { createMail, type Mail } from '#mail/index';
 import { createOutbound } from '#outbound/index';
 import type { Sandbox } from '#sandbox/index';
@@ -57,6 +58,7 @@ export async function createNodeBench(
   const mail = createMail({ pool, vault, outbound, config });
   const tenant = { orgId: 'c'.repeat(24), environment: 'test' } as const;
   const parts = { db, pool, clock: systemClock, vault, outbound, connectors, files, mail, config };
+  const humanTasks = createHumanTasks(parts);
   await db
     .insertInto('organization')
     .values({
@@ -71,6 +73,7 @@ export async function createNodeBench(
     .execute();
   const outside = productServices({
     ...parts,
+    humanTasks,
     sandbox: {} as Sandbox, // no node here runs code
   } as unknown as Parameters<typeof productServices>[0]);
   const services: NodeServices = {

@@ -1,0 +1,10 @@
+export {
+  type Form,
+  type FormField,
+  type FormFieldType,
+  type FormValues,
+  jsonSchemaOf,
+  prefill,
+  uiSchemaOf,
+} from '#human-tasks/form';
+export { createHumanTasks, type HumanTasks, type OpenTask } from '#human-tasks/human-tasks';
