@@ -1490,6 +1490,37 @@ table workflow
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
+table workflow_payload
+  workflow_id text not null
+  name text not null
+  org_id text not null
+  environment text not null
+  payload jsonb not null
+  updated_at timestamp with time zone not null default now()
+  workflow_payload_pkey: PRIMARY KEY (workflow_id, name)
+  workflow_payload_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
+  workflow_payload_workflow_id_fkey: FOREIGN KEY (workflow_id) REFERENCES workflow(id) ON DELETE CASCADE
+  workflow_payload_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
+  INDEX workflow_payload_org_id_environment_idx ON public.workflow_payload USING btree (org_id, environment)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table workflow_pin
+  workflow_id text not null
+  node_id text not null
+  org_id text not null
+  environment text not null
+  output jsonb not null
+  port text
+  updated_at timestamp with time zone not null default now()
+  workflow_pin_pkey: PRIMARY KEY (workflow_id, node_id)
+  workflow_pin_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
+  workflow_pin_workflow_id_fkey: FOREIGN KEY (workflow_id) REFERENCES workflow(id) ON DELETE CASCADE
+  workflow_pin_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
+  INDEX workflow_pin_org_id_environment_idx ON public.workflow_pin USING btree (org_id, environment)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
 table workflow_version
   id text not null
   org_id text not null

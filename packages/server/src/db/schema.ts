@@ -625,6 +625,21 @@ export interface AgentMemoryTable extends TenantColumns {
   created_at: DefaultedTimestamp;
 }
 
+export interface WorkflowPinTable extends TenantColumns {
+  workflow_id: string;
+  node_id: string;
+  output: Json<unknown>;
+  port: string | null;
+  updated_at: DefaultedTimestamp;
+}
+
+export interface WorkflowPayloadTable extends TenantColumns {
+  workflow_id: string;
+  name: string;
+  payload: Json<unknown>;
+  updated_at: DefaultedTimestamp;
+}
+
 export interface Database {
   organization: OrganizationTable;
   api_key: ApiKeyTable;
@@ -638,6 +653,8 @@ export interface Database {
   org_event: OrgEventTable;
   workflow: WorkflowTable;
   workflow_version: WorkflowVersionTable;
+  workflow_pin: WorkflowPinTable;
+  workflow_payload: WorkflowPayloadTable;
   config_field: ConfigFieldTable;
   config: ConfigTable;
   config_workflow: ConfigWorkflowTable;

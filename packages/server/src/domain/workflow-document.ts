@@ -40,12 +40,21 @@ export interface Edge {
   readonly source_handle?: string | undefined;
 }
 
+/** A result that stands in for running a node. */
+export interface PinnedOutput {
+  readonly output?: unknown;
+  /** The edge that it leaves by; without one, by every edge. */
+  readonly port?: string | undefined;
+}
+
 export interface WorkflowDocument {
   readonly nodes: readonly WorkflowNode[];
   readonly edges: readonly Edge[];
   readonly settings: Readonly<Record<string, unknown>>;
   readonly json_schema?: Readonly<Record<string, unknown>> | undefined;
   readonly manual_execution_payload?: unknown;
+  /** Only of a test run, by node: the node does not run, this is its result. */
+  readonly pinned_outputs?: Readonly<Record<string, PinnedOutput>> | undefined;
   /** Ids of removed nodes and their types: an id never comes back as another kind of node. */
   readonly retired_nodes: Readonly<Record<string, string>>;
 }
@@ -166,6 +175,9 @@ const documentSchema = z.object({
     .transform((settings): Record<string, unknown> => settings ?? {}),
   json_schema: record.nullish().transform((schema) => schema ?? undefined),
   manual_execution_payload: z.unknown().optional(),
+  pinned_outputs: z
+    .record(z.string(), z.object({ output: z.unknown(), port: z.string().optional() }))
+    .optional(),
   retired_nodes: z.record(z.string(), z.string()).default({}),
 });
 

@@ -409,7 +409,9 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
 
   /** Writes a row that a call starts, once for each key of its workflow's `dedup_key`. */
   async function commitStart(row: NewExecution, input: StartInput, plan: Plan): Promise<void> {
-    const isFirstCall = input.source === 'api_call' && input.rerunOf === undefined;
+    // A test of a draft may be repeated as often as its author likes.
+    const isFirstCall =
+      input.source === 'api_call' && input.rerunOf === undefined && input.version !== undefined;
     const rule = isFirstCall ? plan.guard.callDedup : undefined;
     const arrival = { payload: input.payload, headers: input.requestHeaders, workflowId: input.workflowId };
     const key = triggerKey(log, row.tenant, rule, arrival, input.linkedAccount.id);

@@ -14,7 +14,7 @@ export interface PlanCache {
    * @throws AppError `workflow_not_found` when the version is gone.
    */
   get(tenant: Tenant, workflowId: string, version: number, client?: PoolClient): Promise<Plan>;
-  /** The plan of a document that is not published; not kept. */
+  /** The plan of a test run of a document that is not published; not kept. */
   of(document: unknown): Plan;
 }
 
@@ -27,16 +27,16 @@ const mostPlans = 1_000;
 
 export function createPlanCache(pool: Pool, registry: NodeRegistry): PlanCache {
   const entries = new Map<string, Entry>();
-  const of = (document: unknown): Plan => planWorkflow(readWorkflowDocument(document), registry);
+  const ofDraft = (document: unknown): Plan => planWorkflow(readWorkflowDocument(document), registry, 'test');
 
   async function load(from: Pool | PoolClient, tenant: Tenant, id: string, version: number): Promise<Plan> {
     const document = await findVersionDocument(from, tenant, id, version);
     if (document === undefined) throw new AppError('workflow_not_found', { id });
-    return of(document);
+    return planWorkflow(readWorkflowDocument(document), registry);
   }
 
   return {
-    of,
+    of: ofDraft,
     get(tenant, workflowId, version, client) {
       const key = `${tenant.orgId}/${tenant.environment}/${workflowId}/${version}`;
       let entry = entries.get(key);

@@ -29,6 +29,8 @@ export interface NodeRun {
   readonly curl: readonly string[];
   /** It runs once an item or page: its batches are read on their own. */
   readonly isBatch: boolean;
+  /** It did not run: a test run was given its output. */
+  readonly isPinned: boolean;
   /** Input or output is too large to be shown whole in a log. */
   readonly isCut: boolean;
   readonly enteredAt: Date;
@@ -133,6 +135,7 @@ function nodeRun(
     console: lines.filter(({ level }) => level !== 'curl'),
     curl: lines.filter(({ level }) => level === 'curl').map(({ text }) => text),
     isBatch: node?.type === 'loop' || node?.hasPages === true,
+    isPinned: node?.pinned !== undefined,
     isCut: false,
     enteredAt: entries[0]!.at,
   };

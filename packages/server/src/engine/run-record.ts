@@ -1,5 +1,6 @@
 import type { JournalRow, StoredValue } from '#db/journal-flush';
 import type { JournalStatus } from '#db/schema';
+import type { PinnedOutput } from '#domain/workflow-document';
 import { errorJson, failureBody } from '#engine/node-failure';
 import { defaultPort, type FinishedOutcome, type NodeFailure } from '#engine/nodes/node-type';
 import { terminate } from '#engine/run-terminate';
@@ -59,6 +60,20 @@ export function keepResult(
     body,
     ...(statusCode === undefined ? {} : { status_code: statusCode }),
   });
+}
+
+/** Takes the result that a test run gives to a node instead of running it. */
+export function takePinned(
+  run: RunState,
+  frame: Frame,
+  node: PlanNode,
+  { output: body, port = defaultPort }: PinnedOutput,
+): Left | undefined {
+  const attempt = { number: 1, startedAt: run.deps.clock.now() };
+  const outcome: FinishedOutcome =
+    node.type === 'response' ? { kind: 'respond', body, statusCode: 200 } : { kind: 'done', body, port };
+  const lines = [{ level: 'info', text: 'It did not run: its pinned output was taken.' }];
+  return finish(run, frame, node, attempt, undefined, outcome, lines);
 }
 
 /** Draws the consequences of an outcome for the frame and the run, and writes it. */

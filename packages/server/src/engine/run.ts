@@ -6,7 +6,7 @@ import type { RunRecorder } from '#engine/recording/run-recorder';
 import { runContainer } from '#engine/run-container';
 import { newFrame, replay, walkFrame } from '#engine/run-frame';
 import { runNode } from '#engine/run-node';
-import { keepResult } from '#engine/run-record';
+import { keepResult, takePinned } from '#engine/run-record';
 import { runScope, type NodeResult } from '#engine/run-scope';
 import {
   haltRun,
@@ -70,9 +70,11 @@ export function startRun(deps: RunDeps, journal: RunRecorder, input: RunInput): 
       onUnparked: () => becomeActive(1),
     }),
     step: (frame, node) =>
-      deps.registry.get(node.type)?.container === undefined
-        ? run.hold(runNode(run, frame, node))
-        : runContainer(run, frame, node),
+      node.pinned !== undefined
+        ? Promise.resolve(takePinned(run, frame, node, node.pinned))
+        : deps.registry.get(node.type)?.container === undefined
+          ? run.hold(runNode(run, frame, node))
+          : runContainer(run, frame, node),
     hold: async (work) => {
       becomeActive(1);
       try {

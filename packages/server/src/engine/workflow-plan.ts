@@ -3,7 +3,7 @@ import { readCustomFields } from '#domain/custom-fields';
 import { outputSettings, readOutputRules, type OutputRules } from '#domain/node-output';
 import { compileSettings, compileTemplate, type CompiledTemplate } from '#domain/template';
 import { readTriggerGuard, type TriggerGuard } from '#domain/trigger-guard';
-import type { WorkflowDocument, WorkflowNode } from '#domain/workflow-document';
+import type { PinnedOutput, WorkflowDocument, WorkflowNode } from '#domain/workflow-document';
 import { defaultPort, type NodeType } from '#engine/nodes/node-type';
 import type { NodeRegistry } from '#engine/nodes/index';
 import { loopsRead } from '#engine/loops-read';
@@ -40,6 +40,8 @@ export interface PlanNode {
   readonly retry: RetryPolicy;
   /** False: the retry policy is the default one. */
   readonly hasOwnRetry: boolean;
+  /** In a test run: its result, without running it. */
+  readonly pinned: PinnedOutput | undefined;
   /** Its answer comes in pages, each of them a batch. */
   readonly hasPages: boolean;
   /** What of its work is shown and handed on. */
@@ -75,10 +77,19 @@ export interface Plan extends PlanGraph {
 
 const defaultTimeoutS = 2 * 3600;
 
-/** Compiles a document that was validated when it was saved. */
-export function planWorkflow(document: WorkflowDocument, registry: NodeRegistry): Plan {
+/**
+ * Compiles a document that was validated when it was saved.
+ *
+ * @param purpose - a `test` makes one attempt per node, takes pinned outputs, and keeps out of the limits of
+ *   published executions
+ */
+export function planWorkflow(
+  document: WorkflowDocument,
+  registry: NodeRegistry,
+  purpose: 'run' | 'test' = 'run',
+): Plan {
   const start = startOf(document);
-  const root = planGraph({ document, registry }, undefined, [start.id]);
+  const root = planGraph({ document, registry, isTest: purpose === 'test' }, undefined, [start.id]);
   const all = [...nodesOf(root)];
   const customFields = compileFields(readCustomFields(document.settings));
   return {
@@ -99,7 +110,7 @@ export function planWorkflow(document: WorkflowDocument, registry: NodeRegistry)
         .concat(Object.values(customFields)),
       new Set(all.map(({ slug }) => slug)),
     ),
-    concurrency: readConcurrency(document.settings),
+    concurrency: purpose === 'test' ? undefined : readConcurrency(document.settings),
     customFields,
     guard: readTriggerGuard(document),
   };
@@ -120,10 +131,15 @@ export function* nodesOf(graph: PlanGraph): Generator<PlanNode> {
 interface Source {
   readonly document: WorkflowDocument;
   readonly registry: NodeRegistry;
+  readonly isTest: boolean;
 }
 
 function planGraph(source: Source, parent: string | undefined, entryIds: readonly string[]): PlanGraph {
   const { document, registry } = source;
+  const pinOf = (id: string): PinnedOutput | undefined =>
+    source.isTest && document.pinned_outputs !== undefined && Object.hasOwn(document.pinned_outputs, id)
+      ? document.pinned_outputs[id]
+      : undefined;
   const members = new Map(
     document.nodes.filter((node) => node.parent_id === parent).map((node) => [node.id, node]),
   );
@@ -134,13 +150,15 @@ function planGraph(source: Source, parent: string | undefined, entryIds: readonl
   const live = edges
     .filter((edge) => reached.has(edge.source))
     .flatMap(({ source: from, target, source_handle }) =>
-      portsOf(members.get(from)!, registry.get(members.get(from)!.node_type), target, source_handle).map(
-        (port) => ({ from, target, port }),
-      ),
+      (isPinnedOpen(pinOf(from))
+        ? [defaultPort]
+        : portsOf(members.get(from)!, registry.get(members.get(from)!.node_type), target, source_handle)
+      ).map((port) => ({ from, target, port })),
     );
   const nodes = ids.map((id, index): PlanNode => ({
     index,
-    ...planSettings(members.get(id)!, registry.get(members.get(id)!.node_type)),
+    ...planSettings(members.get(id)!, registry.get(members.get(id)!.node_type), source.isTest),
+    pinned: pinOf(id),
     out: live
       .filter((edge) => edge.from === id)
       .map(({ target, port }) => ({ target: indexOf.get(target)!, port })),
@@ -152,6 +170,10 @@ function planGraph(source: Source, parent: string | undefined, entryIds: readonl
     entries: entryIds.map((id) => indexOf.get(id)!),
     isPure: nodes.every((node) => isPure(registry.get(node.type))),
   };
+}
+
+function isPinnedOpen(pin: PinnedOutput | undefined): boolean {
+  return pin !== undefined && pin.port === undefined;
 }
 
 function isPure(type: NodeType | undefined): boolean {
@@ -187,7 +209,8 @@ function planRegions(source: Source, container: WorkflowNode): Record<string, Pl
 function planSettings(
   node: WorkflowNode,
   type: NodeType | undefined,
-): Omit<PlanNode, 'index' | 'out' | 'inEdges' | 'regions'> {
+  isTest: boolean,
+): Omit<PlanNode, 'index' | 'out' | 'inEdges' | 'regions' | 'pinned'> {
   const { literals, templated, inside } = splitSettings(node.data, type);
   const conditions = conditionsOf(node);
   const retry = node['retry_policy'] ?? node.data['retry_policy'];
@@ -201,7 +224,7 @@ function planSettings(
     inside: compileFields(inside),
     isSkippedOnError: (node['skip_on_error'] ?? node.data['skip_on_error']) === true,
     conditions: conditions === undefined ? undefined : compileTemplate(conditions),
-    retry: readRetryPolicy(retry),
+    retry: { ...readRetryPolicy(retry), ...(isTest && { maxAttempts: 1 }) },
     hasPages: type?.hasPages === true,
     output: readOutputRules(node, node.data),
     hasOwnRetry: typeof retry === 'object' && retry !== null,

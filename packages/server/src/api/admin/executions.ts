@@ -26,7 +26,8 @@ const executionShape = z.object({
   custom_fields: z.record(z.string(), z.string()),
 });
 
-const nodeShape = z.object({
+/** What one node did, as the dashboard shows it. */
+export const nodeShape = z.object({
   node_id: z.string(),
   name: z.string(),
   node_type: z.string(),
@@ -41,6 +42,7 @@ const nodeShape = z.object({
   curl: z.array(z.string()),
   is_batch: z.boolean(),
   is_truncated: z.boolean(),
+  is_pinned: z.boolean().describe('It did not run: the test run was given its output'),
 });
 
 const batchStates = ['success', 'errored', 'stopped', 'timed_out', 'terminated', 'retrying'] as const;
@@ -263,7 +265,7 @@ function shapeDetail({ header, nodes, variables }: ExecutionDetail): z.output<ty
   };
 }
 
-function shapeNode(node: NodeRun): z.output<typeof nodeShape> {
+export function shapeNode(node: NodeRun): z.output<typeof nodeShape> {
   return {
     node_id: node.nodeId,
     name: node.name,
@@ -279,6 +281,7 @@ function shapeNode(node: NodeRun): z.output<typeof nodeShape> {
     curl: [...node.curl],
     is_batch: node.isBatch,
     is_truncated: node.isCut,
+    is_pinned: node.isPinned,
   };
 }
 

@@ -1,4 +1,5 @@
 import { adminConfigFieldRoutes } from '#api/admin/config-fields';
+import { adminDraftRoutes } from '#api/admin/drafts';
 import { adminEventRoutes } from '#api/admin/events';
 import { adminFunctionRoutes } from '#api/admin/functions';
 import { adminAccountConnectionRoutes } from '#api/admin/account-connections';
@@ -31,6 +32,7 @@ export function adminRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth): void
   adminFunctionRoutes(app, deps);
   adminModelProviderRoutes(app, deps);
   adminWorkflowRoutes(app, deps);
+  adminDraftRoutes(app, deps);
   adminConfigFieldRoutes(app, deps);
   adminAccountConnectionRoutes(app, deps);
   adminAppRoutes(app, deps);
