@@ -72,7 +72,7 @@ const isOfSuspension = (name: string): boolean => /^(suspend|wake)\./.test(name)
 
 describe(
   'a process killed at a named point loses nothing and repeats no finished step',
-  { concurrency: 3, timeout: 120_000 },
+  { concurrency: 3, timeout: 240_000 },
   () => {
     for (const point of crashPoints.filter((name) => !isTakeover(name) && !isOfBatch(name))) {
       test(`killed at ${point}`, async () => {
