@@ -17,13 +17,26 @@ export async function requestStop(
   executionId: string,
 ): Promise<{ id: string; owner: string | null }[]> {
   return clientTransaction(pool, async (client) => {
-    const stopped = await stopThese(client, tenant, [executionId]);
-    if (stopped.length === 0) return [];
-    // Whoever starts a sub-flow holds its parent: from here on none is added to what has been stopped, but one
-    // that was starting a child of its own may have added it since the last look.
-    for (;;) {
-      const { rows } = await client.query<{ id: string }>(
-        `with recursive tree as (
+    const asked = await stopThese(client, tenant, [executionId]);
+    if (asked.length === 0) return [];
+    const stopped = [...asked, ...(await stopDescendants(client, tenant, executionId))];
+    await deleteWaitsOf(client, stopped);
+    return stopped;
+  });
+}
+
+/** Asks whatever lives of an execution's sub-flows to stop; the execution itself was asked before. */
+async function stopDescendants(
+  client: PoolClient,
+  tenant: Tenant,
+  executionId: string,
+): Promise<{ id: string; owner: string | null }[]> {
+  const stopped: { id: string; owner: string | null }[] = [];
+  // Whoever starts a sub-flow holds its parent: from here on none is added to what has been stopped, but one
+  // that was starting a child of its own may have added it since the last look.
+  for (;;) {
+    const { rows } = await client.query<{ id: string }>(
+      `with recursive tree as (
            select child_execution_id as id from child_execution where parent_execution_id = $1
            union
            select c.child_execution_id from tree t join child_execution c on c.parent_execution_id = t.id
@@ -31,22 +44,35 @@ export async function requestStop(
          select e.id from tree t join execution e on e.id = t.id
          where e.finished_at is null and e.stop_requested_at is null
          order by e.id for update of e`,
-        [executionId],
-      );
-      if (rows.length === 0) break;
-      stopped.push(
-        ...(await stopThese(
-          client,
-          tenant,
-          rows.map(({ id }) => id),
-        )),
-      );
-    }
-    await client.query('delete from wait where execution_id = any($1::text[])', [
-      stopped.map(({ id }) => id),
-    ]);
-    return stopped;
-  });
+      [executionId],
+    );
+    if (rows.length === 0) return stopped;
+    stopped.push(
+      ...(await stopThese(
+        client,
+        tenant,
+        rows.map(({ id }) => id),
+      )),
+    );
+  }
+}
+
+/** Passes a stop on to the sub-flows of executions that the caller's transaction has asked to stop. */
+export async function stopDescendantsOf(
+  client: PoolClient,
+  asked: readonly { readonly id: string; readonly tenant: Tenant }[],
+): Promise<void> {
+  for (const { id, tenant } of asked) {
+    const stopped = await stopDescendants(client, tenant, id);
+    await deleteWaitsOf(client, stopped);
+  }
+}
+
+async function deleteWaitsOf(client: PoolClient, executions: readonly { id: string }[]): Promise<void> {
+  if (executions.length === 0) return;
+  await client.query('delete from wait where execution_id = any($1::text[])', [
+    executions.map(({ id }) => id),
+  ]);
 }
 
 async function stopThese(

@@ -1,4 +1,6 @@
 import type { PoolClient } from 'pg';
+import { stopDescendantsOf } from '#db/execution-control';
+import type { Environment } from '#domain/tenant';
 
 /** How many are ended in one transaction; the next look at the queue ends the next ones. */
 const endedAtOnce = 1_000;
@@ -25,7 +27,7 @@ export async function dropQueued(client: PoolClient, line: string, limit: number
 
 /**
  * Makes place for the newest `limit` of a line (`overflow: "replace"`): older ones that wait are ended, and the
- * oldest that run are asked to stop. The newest begin when those have ended.
+ * oldest that run are asked to stop, with their sub-flows. The newest begin when those have ended.
  */
 export async function replaceRunning(
   client: PoolClient,
@@ -48,7 +50,7 @@ export async function replaceRunning(
       line,
     ]);
   }
-  await client.query(
+  const { rows: asked } = await client.query<{ id: string; org_id: string; environment: Environment }>(
     `with holder as (
        select id, stop_requested_at is not null as is_asked from execution
        where concurrency_key = $1 and finished_at is null
@@ -64,8 +66,13 @@ export async function replaceRunning(
        state = case when state = 'running' then state else 'stopped' end,
        finished_at = case when state = 'running' then null else now() end,
        error_text = 'Stopped: a newer execution took its place, because the overflow policy of the workflow is "replace".'
-     where id in (select id from oldest) and finished_at is null`,
+     where id in (select id from oldest) and finished_at is null
+     returning id, org_id, environment`,
     [key, kept, limit],
+  );
+  await stopDescendantsOf(
+    client,
+    asked.map(({ id, org_id: orgId, environment }) => ({ id, tenant: { orgId, environment } })),
   );
 }
 

@@ -240,6 +240,22 @@ test('a stop of the parent stops every descendant, whatever it is doing (pain 3)
   assert.equal(rows.length, 0);
 });
 
+test('an execution that a newer one replaces takes its descendants with it', async () => {
+  const child = await bench.publish(...chain(['2', 'act', { name: 'hold' }]));
+  const concurrency = { limit: 1, overflow: 'replace', hold_while_waiting: true };
+  const parent = await bench.publish(...parentOf(child), { settings: { concurrency } });
+  const older = await bench.start(parent);
+  await bench.reached(older, 'waiting');
+  const newer = await bench.start(parent);
+  await bench.reached(older, 'stopped');
+  assert.deepEqual(
+    (await childrenOf(older)).map(({ state }) => state),
+    ['stopped'],
+  );
+  await bench.reached(newer, 'waiting');
+  await bench.engine.stop(bench.tenant, newer);
+});
+
 test('a stop aborts a child in the middle of a call, and nothing flips back to success', async () => {
   const called = Promise.withResolvers<void>();
   const aborted = Promise.withResolvers<void>();
