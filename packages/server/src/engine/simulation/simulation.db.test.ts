@@ -197,6 +197,12 @@ function check(one: Simulated, { state, rows }: ReadBack, hasLosses: boolean): v
   const ends = new Set([...expected.ends, ...(one.isStopped ? ['stopped'] : [])]);
   if (!isUnknown) assert.ok(ends.has(state), say(`ended as ${state}, not as ${[...ends].join(' or ')}`));
 
+  const [terminated] = outcomes.filter(({ node_id }) => nodes.get(node_id)!.node_type === 'terminate');
+  if (terminated !== undefined && !one.isStopped) {
+    const said = terminated.status === 'success' ? 'completed' : terminated.status;
+    assert.equal(state, said, say(`node ${terminated.node_id} has ended it`));
+  }
+
   const seen = new Map<string, string>();
   for (const { node_id, batch, status, output } of outcomes) {
     const place = placeOf(node_id, batch);
