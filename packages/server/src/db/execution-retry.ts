@@ -95,7 +95,8 @@ const copy = `with source as (
     select $4, org_id, environment, workflow_id, workflow_version, document, linked_account_id,
       account_id, config_id, app_slug, source, trigger_event, $5, 'queued', timeout_s, instance_tag, id,
       coalesce(retry_root_id, id),
-      (select max(seq) from journal where execution_id = $1), $6, $7, concurrency_key, concurrency_limit,
+      (select max(j.seq) from journal j where j.execution_id = $1
+        and not exists (select from unnest($8::int[]) as r(seq) where r.seq = j.seq)), $6, $7, concurrency_key, concurrency_limit,
       concurrency_overflow, holds_while_waiting, payload_bytes
     from source
     returning id

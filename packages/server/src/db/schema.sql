@@ -171,6 +171,17 @@ begin
 end $function$
 
 
+function inlay_note_usage()
+CREATE OR REPLACE FUNCTION public.inlay_note_usage()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  insert into usage_pending values (new.id, new.org_id, new.environment) on conflict do nothing;
+  return null;
+end $function$
+
+
 function inlay_settle_recovery()
 CREATE OR REPLACE FUNCTION public.inlay_settle_recovery()
  RETURNS trigger
@@ -803,6 +814,7 @@ table execution
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
   TRIGGER execution_alerts AFTER UPDATE OF finished_at ON public.execution FOR EACH ROW WHEN (((new.finished_at IS NOT NULL) AND (old.finished_at IS NULL) AND (new.state = ANY (ARRAY['errored'::text, 'stopped'::text, 'timed_out'::text])) AND new.is_listed AND (new.workflow_version IS NOT NULL))) EXECUTE FUNCTION inlay_alert_of_execution()
+  TRIGGER execution_is_used AFTER UPDATE OF finished_at ON public.execution FOR EACH ROW WHEN (((new.finished_at IS NOT NULL) AND (old.finished_at IS NULL))) EXECUTE FUNCTION inlay_note_usage()
   TRIGGER execution_notes_error BEFORE UPDATE OF state ON public.execution FOR EACH ROW WHEN (((new.state = 'errored'::text) AND (old.state <> 'errored'::text) AND (new.error_text IS NOT NULL))) EXECUTE FUNCTION inlay_note_error()
   TRIGGER execution_settles_recovery AFTER UPDATE OF finished_at ON public.execution FOR EACH ROW WHEN (((new.recovery_record_id IS NOT NULL) AND (new.finished_at IS NOT NULL) AND (old.finished_at IS NULL))) EXECUTE FUNCTION inlay_settle_recovery()
   TRIGGER execution_wakes_parent AFTER UPDATE OF finished_at ON public.execution FOR EACH ROW WHEN (((new.parent_execution_id IS NOT NULL) AND (new.finished_at IS NOT NULL) AND (old.finished_at IS NULL))) EXECUTE FUNCTION inlay_wake_parent()
@@ -1325,6 +1337,34 @@ table trigger_secret
   trigger_secret_pkey: PRIMARY KEY (id)
   trigger_secret_workflow_id_fkey: FOREIGN KEY (workflow_id) REFERENCES workflow(id) ON DELETE CASCADE
   INDEX trigger_secret_org_id_environment_workflow_id_idx ON public.trigger_secret USING btree (org_id, environment, workflow_id)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table usage_day
+  org_id text not null
+  environment text not null
+  day date not null
+  linked_account_id text not null
+  account_id text not null
+  workflow_id text not null
+  completed bigint not null default 0
+  errored bigint not null default 0
+  stopped bigint not null default 0
+  timed_out bigint not null default 0
+  terminated bigint not null default 0
+  node_runs bigint not null default 0
+  app_calls bigint not null default 0
+  code_ms bigint not null default 0
+  bytes_stored bigint not null default 0
+  usage_day_pkey: PRIMARY KEY (org_id, environment, day, linked_account_id, workflow_id)
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table usage_pending
+  execution_id text not null
+  org_id text not null
+  environment text not null
+  usage_pending_pkey: PRIMARY KEY (execution_id)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 

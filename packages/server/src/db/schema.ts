@@ -359,6 +359,26 @@ export interface WaitArrivalTable extends TenantColumns {
   received_at: DefaultedTimestamp;
 }
 
+export interface UsagePendingTable extends TenantColumns {
+  execution_id: string;
+}
+
+export interface UsageDayTable extends TenantColumns {
+  day: string;
+  linked_account_id: string;
+  account_id: string;
+  workflow_id: string;
+  completed: Generated<string>;
+  errored: Generated<string>;
+  stopped: Generated<string>;
+  timed_out: Generated<string>;
+  terminated: Generated<string>;
+  node_runs: Generated<string>;
+  app_calls: Generated<string>;
+  code_ms: Generated<string>;
+  bytes_stored: Generated<string>;
+}
+
 export interface ExecutionRetryTable extends TenantColumns {
   execution_id: string;
   request_id: string;
@@ -671,6 +691,8 @@ export interface Database {
   child_execution: ChildExecutionTable;
   execution_retry: ExecutionRetryTable;
   human_task: HumanTaskTable;
+  usage_pending: UsagePendingTable;
+  usage_day: UsageDayTable;
   wait_arrival: WaitArrivalTable;
   inbox: InboxTable;
   inbox_key: InboxKeyTable;

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { clientTransaction } from '#db/client-transaction';
 import { deleteTablesOfEndedExecutions } from '#db/data-table';
 import { deleteOldInboxKeys, keepPartitions } from '#db/execution-control';
+import { countUsage } from '#db/usage';
 import { deleteOldWorkers } from '#db/worker';
 import type { Clock } from '#domain/clock';
 import type { CrashHook } from '#engine/crash-points';
@@ -36,6 +37,8 @@ const dueEveryMs = 200;
 const recoverEveryMs = 1_000;
 const wakeEveryMs = 200;
 const reapEveryMs = 60_000;
+const countEveryMs = 10_000;
+const countedAtOnce = 500;
 const maintainEveryMs = 3_600_000;
 
 /** Claims queued executions as long as there is room, takes over from dead workers, keeps house once an hour. */
@@ -116,6 +119,10 @@ export function startWorkLoop(deps: {
     else await sleep(reapEveryMs);
   }
 
+  async function countUsed(): Promise<void> {
+    if ((await countUsage(deps.pool, countedAtOnce)) < countedAtOnce) await sleep(countEveryMs);
+  }
+
   async function maintain(): Promise<void> {
     await keepPartitions(deps.pool, deps.clock.now(), deps.retentionDays);
     await deleteOldWorkers(deps.pool);
@@ -164,6 +171,7 @@ export function startWorkLoop(deps: {
     repeat('Taking over from lost workers', recover),
     repeat('Waking suspended executions', wakeSuspended),
     repeat('Ending executions that waited too long', reap),
+    repeat('Counting usage', countUsed),
     repeat('Maintenance', maintain),
   ];
   return {

@@ -15,6 +15,7 @@ import { adminAppWebhookRoutes } from '#api/admin/app-webhooks';
 import { adminReceivedEventRoutes } from '#api/admin/received-events';
 import { adminRunningLimitRoutes } from '#api/admin/running-limits';
 import { adminSessionRoutes } from '#api/admin/session';
+import { adminUsageRoutes } from '#api/admin/usage';
 import { adminVariableRoutes } from '#api/admin/variables';
 import { adminWorkflowRoutes } from '#api/admin/workflows';
 import type { ApiApp } from '#api/app';
@@ -28,6 +29,7 @@ export function adminRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth): void
   adminHumanTaskRoutes(app, deps);
   adminLinkedAccountRoutes(app, deps);
   adminEventRoutes(app, deps);
+  adminUsageRoutes(app, deps);
   adminVariableRoutes(app, deps);
   adminFunctionRoutes(app, deps);
   adminModelProviderRoutes(app, deps);

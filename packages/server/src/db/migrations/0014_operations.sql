@@ -75,3 +75,56 @@ create trigger execution_notes_error before update of state on execution
   for each row
   when (new.state = 'errored' and old.state <> 'errored' and new.error_text is not null)
   execute function inlay_note_error();
+
+-- What organisations use, by day. An execution is entered in usage_pending by the transaction that ends it, and the
+-- transaction that counts it takes it out again: none is lost and none counts twice.
+
+create table usage_pending (
+  execution_id text collate "C" primary key,
+  org_id text not null,
+  environment text not null
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+
+create table usage_day (
+  org_id text not null,
+  environment text not null,
+  -- UTC, of the end of the execution
+  day date not null,
+  linked_account_id text not null,
+  -- the customer's own id, kept so that the count outlives the linked account
+  account_id text not null,
+  workflow_id text not null,
+  completed bigint not null default 0,
+  errored bigint not null default 0,
+  stopped bigint not null default 0,
+  timed_out bigint not null default 0,
+  terminated bigint not null default 0,
+  node_runs bigint not null default 0,
+  app_calls bigint not null default 0,
+  code_ms bigint not null default 0,
+  bytes_stored bigint not null default 0,
+  primary key (org_id, environment, day, linked_account_id, workflow_id)
+);
+
+do $$
+declare t text;
+begin
+  foreach t in array array['usage_pending', 'usage_day']
+  loop
+    execute format('alter table %I enable row level security', t);
+    execute format('alter table %I force row level security', t);
+    execute format('create policy tenant on %I using (inlay_tenant_visible(org_id, environment)) with check (inlay_tenant_visible(org_id, environment))', t);
+  end loop;
+end $$;
+
+create function inlay_note_usage() returns trigger
+  language plpgsql as $$
+begin
+  insert into usage_pending values (new.id, new.org_id, new.environment) on conflict do nothing;
+  return null;
+end $$;
+
+create trigger execution_is_used after update of finished_at on execution
+  for each row
+  when (new.finished_at is not null and old.finished_at is null)
+  execute function inlay_note_usage();

@@ -3,6 +3,7 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { z } from 'zod';
 import { builtInNodes, nodeRegistry } from '#engine/nodes/index';
 import { done, failed, nodeType } from '#engine/nodes/node-type';
+import { countUsage, readUsage } from '#db/usage';
 import { openTestEngine, type TestEdge, type TestEngine, type TestNode } from '#engine/testing';
 
 let engine: TestEngine;
@@ -406,4 +407,37 @@ test('a rerun begins anew with the payload, in its own version or in the publish
   assert.equal(calls.size, 3, 'each run is work of its own');
   await engine.database.pool.query('update workflow set published_version = null where id = $1', [workflow]);
   await assert.rejects(rerun(true), /is not published/);
+});
+
+test('usage counts each execution once, whoever counts, and of a retry only what it did itself', async () => {
+  const { pool } = engine.database;
+  const workflow = await engine.publish(
+    [
+      ['2', 'act', { name: 'a' }],
+      ['3', 'act', { name: 'b' }],
+    ],
+    [
+      ['1', '2'],
+      ['2', '3'],
+    ],
+  );
+  broken.add('b');
+  const first = await engine.ended(await engine.start(workflow, { note: 'x'.repeat(50_000) }));
+  broken.clear();
+  await retried(first.header.id);
+  const count = async (): Promise<void> => {
+    while ((await countUsage(pool, 3)) > 0);
+  };
+  await Promise.all([count(), count(), count()]);
+  await count();
+  const usage = await readUsage(engine.database.db, engine.tenant, {
+    from: '2000-01-01',
+    to: '2999-01-01',
+    by: 'workflow',
+  });
+  const { completed, errored, node_runs, bytes_stored } = usage.find(({ key }) => key === workflow)!;
+  assert.deepEqual([completed, errored, node_runs], [1, 1, 3], 'two nodes, and the second once more');
+  assert.ok(bytes_stored > 0);
+  const { rows } = await pool.query('select from usage_pending');
+  assert.equal(rows.length, 0);
 });
