@@ -70,6 +70,8 @@ const nodeTypeSynonyms: Readonly<Record<string, string>> = {
   action: 'app_action',
   app: 'app_action',
   application: 'app_action',
+  app_http_request: 'app_http',
+  app_http_action: 'app_http',
   http_request: 'http',
   transformer: 'transform',
   jsonata: 'transform',

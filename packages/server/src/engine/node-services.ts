@@ -1,3 +1,4 @@
+import type { ApiRequest } from '@inlay/connectors/kit';
 import type { EndState } from '#db/journal-flush';
 import type { SyncReader, SyncWindow } from '#db/sync-window';
 import type { ExecutionMode, FunctionField } from '#db/schema';
@@ -31,6 +32,12 @@ export interface NodeServices {
   readonly syncWindows: SyncWindows;
   /** Calls an app for a linked account with its stored credentials. */
   executeAction(call: ActionCall): Promise<ActionResult>;
+  /**
+   * Sends a request to an app with the account's credential, to the app's own hosts only; a refusal is an answer.
+   *
+   * @throws AppError as an action of the app does; `invalid_request` for another host
+   */
+  sendToApp(call: AppRequest): Promise<AppAnswer>;
   /**
    * What resending the action would do to the provider.
    *
@@ -157,6 +164,25 @@ export interface ActionCall {
   readonly input: Readonly<Record<string, unknown>>;
   readonly idempotencyKey: string;
   readonly signal: AbortSignal;
+}
+
+/** A request of the author's own to the API of an app. */
+export interface AppRequest {
+  readonly tenant: Tenant;
+  /** The record id of the linked account. */
+  readonly linkedAccountId: string;
+  readonly slug: string;
+  readonly request: ApiRequest;
+  readonly signal: AbortSignal;
+}
+
+export interface AppAnswer {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON is read, other text is as it came. */
+  readonly body: unknown;
+  readonly retryAfterMs?: number;
 }
 
 export interface ActionResult {

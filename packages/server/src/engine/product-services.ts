@@ -1,5 +1,5 @@
 import { FormData } from 'undici';
-import { actionEffect, executeAction, type ConnectionDeps } from '#connections/index';
+import { actionEffect, executeAction, sendWithConnection, type ConnectionDeps } from '#connections/index';
 import { dropSyncWindow, openSyncWindow } from '#db/sync-window';
 import type { HttpNodeRequest, OutsideServices } from '#engine/node-services';
 import { agentServices } from '#engine/agent-services';
@@ -42,6 +42,8 @@ export function productServices(
       drop: (tenant, reader) => dropSyncWindow(deps.pool, tenant, reader),
     },
     executeAction: (call) => executeAction(deps, { ...call, maxAttempts: 1 }),
+    sendToApp: async ({ request, ...target }) =>
+      (await sendWithConnection(deps, { ...target, maxAttempts: 1 }, request)).response,
     actionEffect: ({ slug, actionId, input, idempotencyKey }) =>
       actionEffect(deps.connectors, slug, actionId, input, idempotencyKey),
     runCode: (run) => deps.sandbox.runCode(run),

@@ -8,7 +8,7 @@ const pairs = z.array(
   z.looseObject({ key: z.string().optional(), name: z.string().optional(), value: z.unknown() }),
 );
 /** `{name: value}`, or a list of `{key, value}`; empty values are left out (spec/workflows §10.4). */
-const texts = z
+export const texts = z
   .union([z.record(z.string(), z.unknown()), pairs])
   .nullish()
   .transform((given): [string, string][] => {

@@ -1,6 +1,7 @@
 import type { NodeType } from '#engine/nodes/node-type';
 import { agent } from '#engine/nodes/agent';
 import { appAction } from '#engine/nodes/app-action';
+import { appHttp } from '#engine/nodes/app-http';
 import { customCode } from '#engine/nodes/custom-code';
 import { dataConverter } from '#engine/nodes/data-converter';
 import { dataMapper } from '#engine/nodes/data-mapper';
@@ -44,6 +45,7 @@ export function nodeRegistry(types: readonly NodeType[]): NodeRegistry {
 export const builtInNodes: NodeRegistry = nodeRegistry([
   start,
   appAction,
+  appHttp,
   http,
   rule,
   transform,
