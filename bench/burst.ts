@@ -7,13 +7,15 @@ import { startInlay, until } from '../tests/inlay.ts';
 import { createClient } from './client.ts';
 import { figure, type Figure } from './figure.ts';
 import { closedLoad, Latencies } from './load.ts';
+import { commitsPerSecond } from './machine.ts';
+import { payloads } from './payload.ts';
 import { publishFiveNodes } from './workflow.ts';
 
 const cli = path.resolve(import.meta.dirname, '../packages/server/src/cli/inlay.ts');
 const inBurst = 50_000;
 const probes = 50;
 const probeEveryMs = 100;
-const payload = { n: 7, note: 'x'.repeat(160) };
+const payload = payloads['0.2-KB'];
 
 /**
  * One account queues 50,000 executions, then another queues one now and again while workers work on the burst: the
@@ -29,7 +31,8 @@ async function burstOn(workers: number): Promise<readonly Figure[]> {
   const inlay = await startInlay({ args: ['--role', 'api'] });
   const client = createClient(inlay.url, 64);
   const children: ReturnType<typeof spawn>[] = [];
-  const pool = createPool({ url: (await openEmbeddedPostgres(inlay.dataDir)).url, max: 2 });
+  const databaseUrl = (await openEmbeddedPostgres(inlay.dataDir)).url;
+  const pool = createPool({ url: databaseUrl, max: 2 });
   try {
     const second = 'second-customer';
     const made = await inlay.call('POST', '/api/v2/public/linked-account', {
@@ -49,6 +52,8 @@ async function burstOn(workers: number): Promise<readonly Figure[]> {
         payload,
       );
     };
+    const commits = await commitsPerSecond(databaseUrl, 1);
+    const multiRow = (await commitsPerSecond(databaseUrl, 500)) * 500;
     let left = inBurst;
     while (left > 0) {
       const { latencies } = await closedLoad(() => execute(inlay.demo.linkedAccountId), {
@@ -100,7 +105,9 @@ async function burstOn(workers: number): Promise<readonly Figure[]> {
         theirs.count / seconds,
         '/s',
         `${conditions}, 5 nodes, 0.2 KB payload`,
+        { name: 'rows of 200 bytes in 500-row commits', value: multiRow, unit: 'rows/s' },
       ),
+      figure(`machine.commits.${workers}-workers`, commits, '/s', 'one row each, one connection'),
     ];
   } finally {
     await client.close();

@@ -5,29 +5,49 @@ import { createClient } from './client.ts';
 import { figure, type Figure } from './figure.ts';
 import { closedLoad } from './load.ts';
 import { commitsPerSecond, flushesPerSecond } from './machine.ts';
+import { peakMemory } from './memory.ts';
+import { payloads, type PayloadSize } from './payload.ts';
 import { publishFiveNodes, type Middle } from './workflow.ts';
 
 const middles: readonly Middle[] = ['rule', 'jsonata'];
 const nodes = { rule: 'start, 3 rules, response', jsonata: 'start, rule, JSONata, rule, response' };
-const payload = { n: 7, note: 'x'.repeat(160) };
+
+interface Variant {
+  readonly middle: Middle;
+  readonly size: PayloadSize;
+}
+
+/** Every payload with the cheapest nodes, and the others with the smallest payload. */
+const variants: readonly Variant[] = [
+  { middle: 'rule', size: '0.2-KB' },
+  { middle: 'rule', size: '4-KB' },
+  { middle: 'rule', size: '64-KB' },
+  { middle: 'jsonata', size: '0.2-KB' },
+];
 
 /** A call that waits for five durable nodes. */
 export async function syncExecution(): Promise<readonly Figure[]> {
   return withFiveNodes(async ({ inlay, execute, databaseUrl }) => {
-    for (const middle of middles) await closedLoad(() => execute(middle, true), { callers: 4, seconds: 3 });
+    for (const middle of middles) {
+      await closedLoad(() => execute({ middle, size: '0.2-KB' }, true), { callers: 4, seconds: 3 });
+    }
     const flush = 1_000 / (await flushesPerSecond(inlay.dataDir));
     const commit = 1_000 / (await commitsPerSecond(databaseUrl, 1));
     const figures: Figure[] = [figure('machine.flush', flush, 'ms', 'one 8 KiB block, fdatasync')];
     const reference = { name: 'one-row commit, one connection', value: commit };
-    for (const middle of middles) {
-      for (const callers of [1, 16, 64]) {
-        const load = await closedLoad(() => execute(middle, true), { callers, seconds: 6 });
-        const conditions = `${callers} callers over HTTP, 5 nodes (${nodes[middle]}), 0.2 KB payload, ${load.latencies.count} executions`;
-        const of = `${middle}.${callers}-callers`;
+    for (const variant of variants) {
+      const { middle, size } = variant;
+      for (const callers of size === '0.2-KB' ? [1, 16, 64, 1_000] : [16]) {
+        const load = await closedLoad(() => execute(variant, true), { callers, seconds: 6 });
+        const conditions = `${callers} callers over HTTP, 5 nodes (${nodes[middle]}), ${size} payload, ${load.latencies.count} executions`;
+        const of = `${middle}.${callers}-callers.${size}`;
         figures.push(
           figure(`sync-execution.p50.${of}`, load.latencies.quantile(0.5), 'ms', conditions, reference),
           figure(`sync-execution.p99.${of}`, load.latencies.quantile(0.99), 'ms', conditions, reference),
-          figure(`sync-execution.rate.${of}`, load.perSecond, '/s', conditions),
+          figure(`sync-execution.rate.${of}`, load.perSecond, '/s', conditions, {
+            name: 'one-row commits, one connection',
+            value: 1_000 / commit,
+          }),
         );
       }
     }
@@ -40,25 +60,34 @@ export async function asyncExecutions(): Promise<readonly Figure[]> {
   return withFiveNodes(async ({ inlay, execute, databaseUrl }) => {
     const figures: Figure[] = [];
     const idle = (what: string) => until(() => isIdle(inlay), { timeoutMs: 300_000, what });
-    for (const middle of middles) {
-      await closedLoad(() => execute(middle, false), { callers: 16, seconds: 2 });
+    for (const variant of variants) {
+      const { middle, size } = variant;
+      await closedLoad(() => execute(variant, false), { callers: 16, seconds: 2 });
       await idle('the warm-up to finish');
       const multiRow = (await commitsPerSecond(databaseUrl, 500)) * 500;
       const before = await completed(databaseUrl);
+      const memory = await peakMemory(inlay.child.pid!);
       const begun = performance.now();
-      const load = await closedLoad(() => execute(middle, false), { callers: 64, seconds: 12 });
+      const load = await closedLoad(() => execute(variant, false), { callers: 64, seconds: 8 });
       await idle('all executions to finish');
       const seconds = (performance.now() - begun) / 1_000;
       const done = (await completed(databaseUrl)) - before;
+      const of = `${middle}.${size}`;
+      const conditions = `${done} executions of 5 nodes (${nodes[middle]}), ${size} payload, full logs, one process, HTTP callers on the same machine, until the last one finished`;
+      const reference = { name: 'rows of 200 bytes in 500-row commits', value: multiRow, unit: 'rows/s' };
       figures.push(
-        figure(`async-executions.accepted.${middle}`, load.perSecond, '/s', '64 callers over HTTP for 12 s'),
         figure(
-          `async-executions.finished.${middle}`,
-          done / seconds,
+          `async-executions.accepted.${of}`,
+          load.perSecond,
           '/s',
-          `${done} executions of 5 nodes (${nodes[middle]}), 0.2 KB payload, full logs, one process, HTTP callers on the same machine, until the last one finished`,
-          { name: 'rows of 200 bytes in 500-row commits', value: multiRow, unit: 'rows/s' },
+          `64 callers over HTTP for 8 s, ${size} payload`,
+          reference,
         ),
+        figure(`async-executions.finished.${of}`, done / seconds, '/s', conditions, reference),
+        figure(`async-executions.peak-memory.${of}`, await memory.peakMb(), 'MB', conditions, {
+          name: 'resident before',
+          value: memory.beforeMb,
+        }),
       );
     }
     return figures;
@@ -68,12 +97,12 @@ export async function asyncExecutions(): Promise<readonly Figure[]> {
 interface Setting {
   readonly inlay: RunningInlay;
   readonly databaseUrl: string;
-  readonly execute: (middle: Middle, isSync: boolean) => Promise<void>;
+  readonly execute: (variant: Variant, isSync: boolean) => Promise<void>;
 }
 
 async function withFiveNodes<T>(measure: (setting: Setting) => Promise<T>): Promise<T> {
-  const inlay = await startInlay();
-  const client = createClient(inlay.url, 64);
+  const inlay = await startInlay({ env: { INLAY_RATE_LIMIT: '0', INLAY_ACCOUNT_RATE_LIMIT: '0' } });
+  const client = createClient(inlay.url, 1_000);
   try {
     const postgres = await openEmbeddedPostgres(inlay.dataDir);
     const workflows = {
@@ -88,7 +117,8 @@ async function withFiveNodes<T>(measure: (setting: Setting) => Promise<T>): Prom
     return await measure({
       inlay,
       databaseUrl: postgres.url,
-      execute: async (middle, isSync) => {
+      execute: async ({ middle, size }, isSync) => {
+        const payload = payloads[size];
         const route = `/api/v2/public/workflow/${workflows[middle]}/execute`;
         const text = await client.send(
           'POST',

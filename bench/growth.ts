@@ -7,14 +7,15 @@ import { figure, type Figure } from './figure.ts';
 import { Latencies } from './load.ts';
 import { publishFiveNodes } from './workflow.ts';
 
-const sizes = [1_000, 10_000, 100_000, 1_000_000];
+const sizes = [1_000, 10_000, 100_000];
+const fullSizes = [...sizes, 1_000_000];
 const callsOf = 60;
 
 /**
  * Lists and details of the execution log as it grows: real executions of five nodes, copied in the database until
- * there are a million, spread over 24 days and a thousand linked accounts; one in a hundred failed.
+ * there are a hundred thousand, in full a million, spread over 24 days and a thousand linked accounts; one in a hundred failed.
  */
-export async function growth(): Promise<readonly Figure[]> {
+export async function growth({ isFull }: { readonly isFull: boolean }): Promise<readonly Figure[]> {
   const inlay = await startInlay({ env: { INLAY_RATE_LIMIT: '0', INLAY_ACCOUNT_RATE_LIMIT: '0' } });
   const postgres = await openEmbeddedPostgres(inlay.dataDir);
   const pool = createPool({ url: postgres.url, max: 2 });
@@ -24,7 +25,7 @@ export async function growth(): Promise<readonly Figure[]> {
     await pool.query(`select inlay_make_partitions(now() - interval '28 days', 6)`);
     const figures: Figure[] = [];
     let stored = 1;
-    for (const size of sizes) {
+    for (const size of isFull ? fullSizes : sizes) {
       await fill(pool, model, stored, size);
       stored = size;
       await pool.query('analyze execution, journal');

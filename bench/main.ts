@@ -9,23 +9,28 @@ import { asyncExecutions, syncExecution } from './executions.ts';
 import { figureLine, type Figure } from './figure.ts';
 import { growth } from './growth.ts';
 import { reliability } from './reliability.ts';
+import { longLoop } from './long-loop.ts';
 import { idleMemory, start } from './start.ts';
 
-/** `npm run -s bench -- [NAME …] [--json] [--save]`: without a name all of them, one after the other. */
-const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
+/**
+ * `npm run -s bench -- [NAME …] [--full] [--json] [--save]`: without a name all of them, one after the other. What
+ * takes minutes is done in full only with --full or when the bench is named.
+ */
+const benches: Readonly<Record<string, (how: { readonly isFull: boolean }) => Promise<readonly Figure[]>>> = {
   start,
   'idle-memory': idleMemory,
   'action-overhead': actionOverhead,
   'event-ingest': eventIngest,
   'sync-execution': syncExecution,
   'async-executions': asyncExecutions,
+  loop: longLoop,
   burst,
   growth,
   reliability,
 };
 
 const { values, positionals } = parseArgs({
-  options: { json: { type: 'boolean' }, save: { type: 'boolean' } },
+  options: { full: { type: 'boolean' }, json: { type: 'boolean' }, save: { type: 'boolean' } },
   allowPositionals: true,
 });
 
@@ -37,9 +42,10 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+const isFull = values.full === true || positionals.length > 0;
 const all: Figure[] = [];
 for (const name of positionals.length > 0 ? positionals : Object.keys(benches)) {
-  for (const measured of (await benches[name]?.()) ?? []) {
+  for (const measured of (await benches[name]?.({ isFull })) ?? []) {
     all.push(measured);
     process.stdout.write(
       values.json === true ? `${JSON.stringify(measured)}\n` : `${figureLine(measured)}\n`,

@@ -13,27 +13,35 @@ export async function publishFiveNodes(
     match: 'all',
     conditions: [{ variable: '{{event.n}}', operator, value }],
   });
+  return publish(inlay, linkedAccountId, {
+    name: `Five nodes with ${middle}`,
+    nodes: [
+      { id: '1', node_type: 'start', name: 'Start', data: { trigger: { kind: 'api_call' } } },
+      { id: '2', node_type: 'rule', name: 'Is there a number', data: rule('exist', '') },
+      middle === 'jsonata'
+        ? { id: '3', node_type: 'transform', name: 'Reshape', data: { input: '{{event}}', query: '$' } }
+        : { id: '3', node_type: 'rule', name: 'Is it small', data: rule('lt', '1000') },
+      { id: '4', node_type: 'rule', name: 'Is it positive', data: rule('gte', '0') },
+      { id: '5', node_type: 'response', name: 'Answer', data: { data: { n: '{{event.n}}' } } },
+    ],
+    edges: [
+      { source: '1', target: '2' },
+      { source: '2', target: '3', source_handle: 'true' },
+      { source: '3', target: '4', ...(middle === 'rule' && { source_handle: 'true' }) },
+      { source: '4', target: '5', source_handle: 'true' },
+    ],
+  });
+}
+
+/** Publishes a workflow of an account; answers its id. */
+export async function publish(
+  inlay: RunningInlay,
+  linkedAccountId: string,
+  workflow: { readonly name: string; readonly nodes: readonly unknown[]; readonly edges: readonly unknown[] },
+): Promise<string> {
   const created = await inlay.call('POST', '/api/v2/public/workflow', {
     linkedAccountId,
-    body: {
-      name: `Five nodes with ${middle}`,
-      slug: 'acme-crm',
-      nodes: [
-        { id: '1', node_type: 'start', name: 'Start', data: { trigger: { kind: 'api_call' } } },
-        { id: '2', node_type: 'rule', name: 'Is there a number', data: rule('exist', '') },
-        middle === 'jsonata'
-          ? { id: '3', node_type: 'transform', name: 'Reshape', data: { input: '{{event}}', query: '$' } }
-          : { id: '3', node_type: 'rule', name: 'Is it small', data: rule('lt', '1000') },
-        { id: '4', node_type: 'rule', name: 'Is it positive', data: rule('gte', '0') },
-        { id: '5', node_type: 'response', name: 'Answer', data: { data: { n: '{{event.n}}' } } },
-      ],
-      edges: [
-        { source: '1', target: '2' },
-        { source: '2', target: '3', source_handle: 'true' },
-        { source: '3', target: '4', ...(middle === 'rule' && { source_handle: 'true' }) },
-        { source: '4', target: '5', source_handle: 'true' },
-      ],
-    },
+    body: { ...workflow, slug: 'acme-crm' },
   });
   if (created.status !== 200) throw new Error(JSON.stringify(created.body));
   const published = await inlay.call('PUT', `/api/v2/public/workflow/${created.body.workflow._id}/publish`, {
