@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isDatabaseAway } from '#db/database-fault';
+import { despiteDeadlocks, isDatabaseAway } from '#db/database-fault';
 import { AppError } from '#domain/errors';
 
 const coded = (code: string) => Object.assign(new Error('x'), { code });
@@ -30,4 +30,22 @@ test('a database that is away is told from a refusal and from a bug of ours', ()
   ]) {
     assert.equal(isDatabaseAway(error), false, String(error));
   }
+});
+
+test('what lost a deadlock is done again, and nothing else is', async () => {
+  let calls = 0;
+  const twice = await despiteDeadlocks(() => {
+    calls += 1;
+    return calls < 3 ? Promise.reject(coded('40P01')) : Promise.resolve(calls);
+  });
+  assert.equal(twice, 3);
+  calls = 0;
+  const count = (code: string) => () => {
+    calls += 1;
+    return Promise.reject(coded(code));
+  };
+  await assert.rejects(despiteDeadlocks(count('23505')), { code: '23505' });
+  assert.equal(calls, 1);
+  await assert.rejects(despiteDeadlocks(count('40P01')), { code: '40P01' });
+  assert.equal(calls, 6);
 });

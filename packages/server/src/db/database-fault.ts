@@ -11,3 +11,14 @@ export function isDatabaseAway(error: unknown): boolean {
   if (typeof code === 'string') return /^(08...|40...|53...|57P..|58...|E[A-Z]+)$/.test(code);
   return Object.getPrototypeOf(error) === Error.prototype;
 }
+
+/** Runs a statement again that lost a deadlock: whoever won it has gone on meanwhile. */
+export async function despiteDeadlocks<T>(work: () => Promise<T>, attempts = 5): Promise<T> {
+  for (let left = attempts - 1; ; left -= 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (left === 0 || (error as { code?: unknown }).code !== '40P01') throw error;
+    }
+  }
+}

@@ -123,7 +123,8 @@ export async function listUnfinishedExecutions(
 /** Makes the weekly partitions of the coming weeks and drops those older than `retentionDays`. */
 export async function keepPartitions(pool: Pool, now: Date, retentionDays: number): Promise<void> {
   await pool.query('select inlay_make_partitions($1, 5)', [now]);
-  await pool.query(`select inlay_drop_partitions($1::timestamptz - $2 * interval '1 day')`, [
+  // A machine whose clock is ahead must not drop what is young.
+  await pool.query(`select inlay_drop_partitions(least($1::timestamptz, now()) - $2 * interval '1 day')`, [
     now,
     retentionDays,
   ]);

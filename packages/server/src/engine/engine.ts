@@ -1,6 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
 import type { Logger } from 'pino';
 import { findExecutableWorkflow } from '#db/executable-workflow';
+import { despiteDeadlocks } from '#db/database-fault';
 import { requestStop } from '#db/execution-control';
 import {
   findExecution,
@@ -423,7 +424,8 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
   }
 
   async function stop(tenant: Tenant, executionId: string): Promise<void> {
-    const stopped = await requestStop(pool, tenant, executionId);
+    // Workers end executions of the same family in an order of their own.
+    const stopped = await despiteDeadlocks(() => requestStop(pool, tenant, executionId));
     if (stopped.length > 0) {
       // Its own worker need not wait for the next tick.
       for (const { id, owner } of stopped) if (owner === worker.id) worker.runs.get(id)?.stop();

@@ -121,9 +121,10 @@ export interface ShapeContext {
 }
 
 export function statusOf(header: ExecutionHeader): z.output<typeof executionStatus> {
-  return header.state === 'running' && header.stopRequestedAt !== null
-    ? 'STOPPING'
-    : wireStatus[header.state];
+  if (header.state === 'running' && header.stopRequestedAt !== null) return 'STOPPING';
+  // Queued again after a wait: QUEUED on the wire is what has not begun.
+  if (header.state === 'queued' && header.startedAt !== null) return 'RUNNING';
+  return wireStatus[header.state];
 }
 
 /** An execution on Cobalt's wire. */
