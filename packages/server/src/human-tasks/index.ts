@@ -1,7 +1,6 @@
 export {
   type Form,
   type FormField,
-  type FormFieldType,
   type FormValues,
   jsonSchemaOf,
   prefill,
