@@ -3,7 +3,7 @@ import { clientTransaction } from '#db/client-transaction';
 import { newId } from '#domain/ids';
 import type { Tenant } from '#domain/tenant';
 
-export type RecoveryStatus = 'open' | 'resolving' | 'resolved' | 'discarded';
+type RecoveryStatus = 'open' | 'resolving' | 'resolved' | 'discarded';
 
 /** A failure on its way into a queue. Values are as people may see them. */
 export interface RecoveryArrival {
