@@ -88,9 +88,18 @@ for (let round = firstRound; round < firstRound + rounds; round += 1) {
 
 async function startOne(seed: number, isStopped: boolean): Promise<Simulated> {
   const workflow = randomWorkflow(seededRandom(seed));
+  const workflowId = newId();
+  // Published: a test run of a draft makes one attempt only.
+  await database.pool.query(
+    `with w as (insert into workflow (id, draft_id, org_id, environment, name, draft, published_version)
+       values ($1, $1 || '-draft', $2, 'test', $1, '{}', 1) returning id)
+     insert into workflow_version (id, org_id, environment, workflow_id, version, document)
+     select $1, $2, 'test', id, 1, $3 from w`,
+    [workflowId, tenant.orgId, JSON.stringify({ nodes: workflow.nodes, edges: workflow.edges })],
+  );
   const { executionId } = await engines[seed % 2]!.startExecution(tenant, {
-    workflowId: newId(),
-    document: { nodes: workflow.nodes, edges: workflow.edges },
+    workflowId,
+    version: 1,
     linkedAccount: account,
     configId: 'sim',
     source: 'api_call',
