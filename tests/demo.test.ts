@@ -18,6 +18,8 @@ after(() => inlay?.stop());
 
 interface Status {
   readonly demo: { readonly linkedAccountId: string; readonly portalUrl: string };
+  readonly workers: readonly unknown[];
+  readonly queue: { readonly depth: number };
 }
 
 async function status(): Promise<Status> {
@@ -38,7 +40,9 @@ async function opens(portalUrl: string): Promise<boolean> {
 }
 
 test('status names all addresses, both keys and a portal link that nobody has opened', async () => {
-  const first = await status();
+  const { workers, queue, ...first } = await status();
+  assert.equal(workers.length, 1);
+  assert.equal(queue.depth, 0);
   assert.deepEqual(
     { ...first, demo: { ...first.demo, portalUrl: undefined } },
     {

@@ -97,6 +97,18 @@ function draft(
   };
 }
 
+/** Publishes the document: a test run of a draft makes one attempt and knows no limits. */
+async function published({ document, ...input }: StartInput): Promise<StartInput> {
+  await database.pool.query(
+    `with w as (insert into workflow (id, draft_id, org_id, environment, name, draft, published_version)
+       values ($1, $1 || '-draft', $2, 'test', $1, '{}', 1) returning id)
+     insert into workflow_version (id, org_id, environment, workflow_id, version, document)
+     select $1, $2, 'test', id, 1, $3 from w`,
+    [input.workflowId, tenant.orgId, JSON.stringify(document)],
+  );
+  return { ...input, version: 1 };
+}
+
 async function ended(executionId: string) {
   const deadline = Date.now() + 10_000;
   for (;;) {
@@ -217,10 +229,12 @@ test('each attempt is a row with the same idempotency key, and a later success i
     return attempt < 3 ? failed({ message: 'busy', status: 503, retry: 'unknown' }) : done('ok');
   });
   const { executionId } = await engine.runSync(tenant, {
-    ...draft(
-      [['2', 'act', { name: 'third time', retry_policy: { strategy: 'Fixed', delay: 1 } }]],
-      [['1', '2']],
-    ),
+    ...(await published(
+      draft(
+        [['2', 'act', { name: 'third time', retry_policy: { strategy: 'Fixed', delay: 1 } }]],
+        [['1', '2']],
+      ),
+    )),
     timeoutMs: 5_000,
   });
   const node = (await ended(executionId)).nodes[1]!;
@@ -245,7 +259,7 @@ test('a retry that is far away gives the run back until then, and a stop ends it
   acts.set('far away', () => failed({ message: 'later', status: 429, retry: 'safe', retryAfterMs: 60_000 }));
   const { executionId } = await engine.startExecution(
     tenant,
-    draft([['2', 'act', { name: 'far away' }]], [['1', '2']]),
+    await published(draft([['2', 'act', { name: 'far away' }]], [['1', '2']])),
   );
   const deadline = Date.now() + 5_000;
   while ((await engine.read(tenant, executionId)).header.state !== 'waiting') {
@@ -273,17 +287,19 @@ test('a suspended run goes on where it was when its time has come', async () => 
   });
   const { executionId } = await engine.startExecution(
     tenant,
-    draft(
-      [
-        ['2', 'act', { name: 'before' }],
-        ['3', 'act', { name: 'soon' }],
-        ['4', 'response', { data: '{{node.2.body}} {{node.3.body}}' }],
-      ],
-      [
-        ['1', '2'],
-        ['2', '3'],
-        ['3', '4'],
-      ],
+    await published(
+      draft(
+        [
+          ['2', 'act', { name: 'before' }],
+          ['3', 'act', { name: 'soon' }],
+          ['4', 'response', { data: '{{node.2.body}} {{node.3.body}}' }],
+        ],
+        [
+          ['1', '2'],
+          ['2', '3'],
+          ['3', '4'],
+        ],
+      ),
     ),
   );
   const detail = await ended(executionId);
@@ -527,16 +543,18 @@ test('sync calls of a workflow with a limit of one wait for each other, and each
     running -= 1;
     return done(value);
   });
-  const workflow = draft(
-    [
-      ['2', 'act', { name: 'alone', value: '{{event.n}}' }],
-      ['3', 'response', { data: '{{node.2.body}}' }],
-    ],
-    [
-      ['1', '2'],
-      ['2', '3'],
-    ],
-    { concurrency: { limit: 1 } },
+  const workflow = await published(
+    draft(
+      [
+        ['2', 'act', { name: 'alone', value: '{{event.n}}' }],
+        ['3', 'response', { data: '{{node.2.body}}' }],
+      ],
+      [
+        ['1', '2'],
+        ['2', '3'],
+      ],
+      { concurrency: { limit: 1 } },
+    ),
   );
   const answers = await Promise.all(
     [1, 2, 3].map((n) => engine.runSync(tenant, { ...workflow, payload: { n }, timeoutMs: 10_000 })),
