@@ -15,6 +15,7 @@ import {
   type NodeContext,
   type NodeOutcome,
 } from '#engine/nodes/node-type';
+import { published } from '#engine/testing';
 import { testVault } from '#vault/testing';
 
 let database: TestDatabase;
@@ -121,16 +122,9 @@ function workflow(nodes: readonly Node[], edges?: readonly Edge[]): StartInput {
   };
 }
 
-/** Publishes the document first: a test run of a draft makes one attempt only. */
-async function begin({ document, ...input }: StartInput): Promise<string> {
-  await database.pool.query(
-    `with w as (insert into workflow (id, draft_id, org_id, environment, name, draft, published_version)
-       values ($1, $1 || '-draft', $2, 'test', $1, '{}', 1) returning id)
-     insert into workflow_version (id, org_id, environment, workflow_id, version, document)
-     select $1, $2, 'test', id, 1, $3 from w`,
-    [input.workflowId, tenant.orgId, JSON.stringify(document)],
-  );
-  return (await engine.startExecution(tenant, { ...input, version: 1 })).executionId;
+async function begin(input: StartInput): Promise<string> {
+  const start = await published(database.pool, tenant, input);
+  return (await engine.startExecution(tenant, start)).executionId;
 }
 
 async function ended(executionId: string) {

@@ -12,6 +12,7 @@ import { done, failed, nodeType, type NodeContext, type NodeOutcome } from '#eng
 import { response } from '#engine/nodes/response';
 import { rule } from '#engine/nodes/rule';
 import { start } from '#engine/nodes/start';
+import { published } from '#engine/testing';
 import { testVault } from '#vault/testing';
 
 let database: TestDatabase;
@@ -95,18 +96,6 @@ function draft(
     source: 'api_call',
     payload: { n: 7 },
   };
-}
-
-/** Publishes the document: a test run of a draft makes one attempt and knows no limits. */
-async function published({ document, ...input }: StartInput): Promise<StartInput> {
-  await database.pool.query(
-    `with w as (insert into workflow (id, draft_id, org_id, environment, name, draft, published_version)
-       values ($1, $1 || '-draft', $2, 'test', $1, '{}', 1) returning id)
-     insert into workflow_version (id, org_id, environment, workflow_id, version, document)
-     select $1, $2, 'test', id, 1, $3 from w`,
-    [input.workflowId, tenant.orgId, JSON.stringify(document)],
-  );
-  return { ...input, version: 1 };
 }
 
 async function ended(executionId: string) {
@@ -230,6 +219,8 @@ test('each attempt is a row with the same idempotency key, and a later success i
   });
   const { executionId } = await engine.runSync(tenant, {
     ...(await published(
+      database.pool,
+      tenant,
       draft(
         [['2', 'act', { name: 'third time', retry_policy: { strategy: 'Fixed', delay: 1 } }]],
         [['1', '2']],
@@ -259,7 +250,7 @@ test('a retry that is far away gives the run back until then, and a stop ends it
   acts.set('far away', () => failed({ message: 'later', status: 429, retry: 'safe', retryAfterMs: 60_000 }));
   const { executionId } = await engine.startExecution(
     tenant,
-    await published(draft([['2', 'act', { name: 'far away' }]], [['1', '2']])),
+    await published(database.pool, tenant, draft([['2', 'act', { name: 'far away' }]], [['1', '2']])),
   );
   const deadline = Date.now() + 5_000;
   while ((await engine.read(tenant, executionId)).header.state !== 'waiting') {
@@ -288,6 +279,8 @@ test('a suspended run goes on where it was when its time has come', async () => 
   const { executionId } = await engine.startExecution(
     tenant,
     await published(
+      database.pool,
+      tenant,
       draft(
         [
           ['2', 'act', { name: 'before' }],
@@ -544,6 +537,8 @@ test('sync calls of a workflow with a limit of one wait for each other, and each
     return done(value);
   });
   const workflow = await published(
+    database.pool,
+    tenant,
     draft(
       [
         ['2', 'act', { name: 'alone', value: '{{event.n}}' }],

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import type { Pool } from 'pg';
 import { pino } from 'pino';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
 import type { Clock } from '#domain/clock';
 import { newId } from '#domain/ids';
+import type { Tenant } from '#domain/tenant';
 import { createEngine, type Engine, type EngineOptions } from '#engine/engine';
 import type { OutsideServices } from '#engine/node-services';
 import type { NodeRegistry } from '#engine/nodes/index';
@@ -173,4 +175,20 @@ export async function openTestEngine(options: {
       await database.drop();
     },
   };
+}
+
+/** Publishes the document that a test would start: a test run of a draft makes one attempt and knows no limits. */
+export async function published(
+  pool: Pool,
+  tenant: Tenant,
+  { document, ...input }: StartInput,
+): Promise<StartInput> {
+  await pool.query(
+    `with w as (insert into workflow (id, draft_id, org_id, environment, name, draft, published_version)
+       values ($1, $1 || '-draft', $2, $3, $1, '{}', 1) returning id)
+     insert into workflow_version (id, org_id, environment, workflow_id, version, document)
+     select $1, $2, $3, id, 1, $4 from w`,
+    [input.workflowId, tenant.orgId, tenant.environment, JSON.stringify(document)],
+  );
+  return { ...input, version: 1 };
 }

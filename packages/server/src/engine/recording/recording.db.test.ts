@@ -11,6 +11,7 @@ import { response } from '#engine/nodes/response';
 import { start } from '#engine/nodes/start';
 import { createDefinition, setValue } from '#variables/index';
 import { sealContext } from '#vault/index';
+import { published } from '#engine/testing';
 import { testVault } from '#vault/testing';
 
 let database: TestDatabase;
@@ -373,7 +374,7 @@ test('pages that were read are not read again after a failure or a restart', asy
   });
   const { executionId } = await engine.startExecution(
     tenant,
-    chain(['2', 'pages', { value: '{{API_KEY}}' }]),
+    await published(database.pool, tenant, chain(['2', 'pages', { value: '{{API_KEY}}' }])),
   );
   await died.promise;
   // Pages are written behind the reading: one that a crash takes with it unwritten is read again.
