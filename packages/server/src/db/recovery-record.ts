@@ -3,8 +3,6 @@ import { clientTransaction } from '#db/client-transaction';
 import { newId } from '#domain/ids';
 import type { Tenant } from '#domain/tenant';
 
-type RecoveryStatus = 'open' | 'resolving' | 'resolved' | 'discarded';
-
 /** A failure on its way into a queue. Values are as people may see them. */
 export interface RecoveryArrival {
   readonly queueId: string;

@@ -17,7 +17,7 @@ import { simulatedNodes, type SimulatedWorld } from '#engine/simulation/simulate
 import { createVault } from '#vault/index';
 
 /**
- * Thousands of random workflows on two workers, with stops, lost workers and messages that come twice, against a
+ * Random workflows by the hundred on two workers, with stops, lost workers and messages that come twice, against a
  * reference that knows none of this. Workflow n of a round has the seed `round * 1000 + n`.
  */
 
