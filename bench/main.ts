@@ -6,10 +6,11 @@ import { actionOverhead } from './action-overhead.ts';
 import { burst } from './burst.ts';
 import { eventIngest } from './event-ingest.ts';
 import { asyncExecutions, syncExecution } from './executions.ts';
-import { figureLine, type Figure } from './figure.ts';
+import { figure, figureLine, type Figure } from './figure.ts';
 import { growth } from './growth.ts';
-import { reliability } from './reliability.ts';
 import { longLoop } from './long-loop.ts';
+import { jsonThousandsPerSecond } from './machine.ts';
+import { reliability } from './reliability.ts';
 import { idleMemory, start } from './start.ts';
 
 /**
@@ -45,7 +46,13 @@ if (unknown.length > 0) {
 const isFull = values.full === true || positionals.length > 0;
 const all: Figure[] = [];
 for (const name of positionals.length > 0 ? positionals : Object.keys(benches)) {
-  for (const measured of (await benches[name]?.({ isFull })) ?? []) {
+  const processor = figure(
+    `machine.processor.before-${name}`,
+    jsonThousandsPerSecond(),
+    'thousand/s',
+    '1 KB of JSON parsed and written, one core',
+  );
+  for (const measured of [processor, ...((await benches[name]?.({ isFull })) ?? [])]) {
     all.push(measured);
     process.stdout.write(
       values.json === true ? `${JSON.stringify(measured)}\n` : `${figureLine(measured)}\n`,
