@@ -17,7 +17,7 @@ export const sealedColumns = {
   'oauth_state.flow_sealed': { key: ['state_hash'] },
   'trigger_secret.secret_sealed': { key: ['id'] },
   'app_webhook.secrets_sealed': { key: ['id'] },
-  'alert_rule.headers_sealed': { key: ['id'] },
+  'alert_rule.target_sealed': { key: ['id'] },
   'recovery_record.secrets_sealed': { key: ['id'] },
   'variable_value.value_sealed': { key: ['id'] },
 } as const satisfies Record<`${string}.${string}`, { readonly key: readonly string[] }>;
