@@ -1,12 +1,10 @@
 import type { Pool, PoolClient } from 'pg';
 import type { Logger } from 'pino';
-import { findExecutableWorkflow } from '#db/executable-workflow';
 import { despiteDeadlocks } from '#db/database-fault';
 import { requestStop } from '#db/execution-control';
 import {
   findExecution,
   listExecutions,
-  readJournal,
   type ExecutionFilter,
   type ExecutionPage,
   type ExecutionHeader,
@@ -20,36 +18,34 @@ import type { Clock } from '#domain/clock';
 import { AppError } from '#domain/errors';
 import type { Tenant } from '#domain/tenant';
 import { createAcceptance, triggerKey, type EventAnswer, type EventInput } from '#engine/acceptance';
-import { awaitEnd } from '#engine/await-end';
 import { eventWriter } from '#engine/accept-event';
 import type { CrashHook } from '#engine/crash-points';
 import { listenerLookup } from '#engine/listener-lookup';
-import { LeaseLostError } from '#engine/journal';
-import { firstRunInput, newExecution } from '#engine/new-execution';
+import { newExecution } from '#engine/new-execution';
 import type { OutsideServices } from '#engine/node-services';
 import { builtInNodes, type NodeRegistry } from '#engine/nodes/index';
 import { createPlanCache } from '#engine/plan-cache';
 import { openQueue } from '#engine/queue';
 import { queuePlaces } from '#engine/queue-places';
-import { askUntil, turnKeeper } from '#engine/queued-sync';
 import { listBatches, readBatch, type BatchesOf } from '#engine/read-batches';
 import { readExecution, type ExecutionDetail, type ReadOptions } from '#engine/read-executions';
 import { queueRunsOfDeadWorkers } from '#engine/recover';
 import { createRecovery } from '#engine/recovery';
+import { createRerun } from '#engine/retries/rerun';
 import { createRetries, type Retries } from '#engine/retries/retries';
-import type { RunResult } from '#engine/run';
 import { resumeByCall, type ResumeAnswer, type ResumeCall } from '#engine/resume-by-call';
 import { createResumeLinks } from '#engine/resume-links';
 import { hashToken } from '#engine/run-waits';
 import { rowOpener } from '#engine/recording/sealed-parts';
-import { historyOf, triggerHeaders } from '#engine/run-history';
 import { startOnce } from '#engine/start-once';
 import { startWriter, writeExecutions } from '#engine/start-executions';
 import type { StartInput } from '#engine/start-input';
 import { wakeUpSender } from '#engine/wake-up';
 import { createSubFlows } from '#engine/sub-flows';
+import { createSyncCalls, type SyncAnswer } from '#engine/sync-calls';
+import { within } from '#engine/within';
 import { startWorkLoop, type WorkLoop } from '#engine/work-loop';
-import { startWorker, type Worker, type WorkerDeps } from '#engine/worker';
+import { startWorker, type WorkerDeps } from '#engine/worker';
 import type { Plan } from '#engine/workflow-plan';
 import type { Vault } from '#vault/index';
 
@@ -81,16 +77,6 @@ export interface EngineOptions {
   readonly publicUrl?: string;
   /** Only the crash tests pass one. */
   readonly crash?: CrashHook;
-}
-
-export interface SyncAnswer {
-  readonly executionId: string;
-  /** False: it runs on; ask for it later by its id. */
-  readonly isFinished: boolean;
-  readonly returnValue?: unknown;
-  readonly statusCode?: number | undefined;
-  readonly isErrored?: boolean;
-  readonly error?: RunResult['failure'];
 }
 
 export interface Engine extends Retries {
@@ -205,7 +191,6 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
   const plans = createPlanCache(pool, registry);
   const places = queuePlaces({ pool, clock, limit: options.queueLimit ?? 100_000 });
   const queue = openQueue();
-  const mustQueue = turnKeeper({ pool, clock });
   const others = wakeUpSender(pool, (error) =>
     log.debug({ err: error }, 'Other workers could not be woken.'),
   );
@@ -306,96 +291,6 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     return executions.map(({ id }) => id);
   }
 
-  async function runSync(
-    tenant: Tenant,
-    { timeoutMs, ...input }: StartInput & { readonly timeoutMs: number },
-  ): Promise<SyncAnswer> {
-    const plan = await planOf(tenant, input);
-    if (plan.loopIds.length > 0 && !plan.allowsSyncLoops) throw new AppError('sync_loop_refused', undefined);
-    if (await mustQueue(tenant, input.linkedAccount.id, plan))
-      return runQueued(tenant, input, plan, timeoutMs);
-    const { row, owner } = await createOwned(tenant, input, plan);
-    const run = await owner.adopt(firstRunInput(row, input, plan));
-    const since = performance.now();
-    const result = await within(run.finished, timeoutMs);
-    if (result === undefined) return { executionId: row.id, isFinished: false };
-    if (result.state === 'left') {
-      const isEnded = await awaitEnd(pool, row.id, timeoutMs - (performance.now() - since));
-      return isEnded ? answerOf(tenant, row.id) : { executionId: row.id, isFinished: false };
-    }
-    return {
-      executionId: row.id,
-      isFinished: true,
-      returnValue: result.response?.body,
-      statusCode: result.response?.statusCode,
-      isErrored: result.state !== 'completed',
-      error: result.failure,
-    };
-  }
-
-  /** The caller waits, but so does the execution: for its turn under a limit, on whichever worker has it. */
-  async function runQueued(
-    tenant: Tenant,
-    input: StartInput,
-    plan: Plan,
-    timeoutMs: number,
-  ): Promise<SyncAnswer> {
-    await places.reserve(tenant, input.linkedAccount.id, 1);
-    const row = newExecution(tenant, input, plan, { mode: 'sync', owner: null, now: clock.now() });
-    await starts.commit(row);
-    wake();
-    const header = await askUntil(async () => {
-      const found = await findExecution(db, tenant, row.id);
-      return found?.finishedAt === null && found.state !== 'waiting' ? undefined : found;
-    }, timeoutMs);
-    if (header === undefined || header.finishedAt === null) return { executionId: row.id, isFinished: false };
-    return answerOf(tenant, row.id);
-  }
-
-  /** The answer of an execution that ended elsewhere. */
-  async function answerOf(tenant: Tenant, executionId: string): Promise<SyncAnswer> {
-    const detail = await readWhole(tenant, executionId);
-    if (detail === undefined) return { executionId, isFinished: false };
-    const { header, nodes } = detail;
-    const failed = nodes.find((node) => node.nodeId === header.failedNodeId);
-    return {
-      executionId,
-      isFinished: true,
-      returnValue: detail.answer ?? undefined,
-      statusCode: header.statusCode ?? undefined,
-      isErrored: header.state !== 'completed',
-      error:
-        header.errorText === null
-          ? undefined
-          : {
-              nodeId: header.failedNodeId ?? '',
-              nodeName: failed?.name ?? '',
-              message: header.errorText,
-              ...(failed?.error?.status !== undefined && { status: failed.error.status }),
-              ...(failed?.error?.body !== undefined && { body: failed.error.body }),
-            },
-    };
-  }
-
-  /** A sync call begins owned. If the lease is lost in that very moment nothing was written: once more. */
-  async function createOwned(
-    tenant: Tenant,
-    input: StartInput,
-    plan: Plan,
-  ): Promise<{ row: NewExecution; owner: Worker }> {
-    for (let attempt = 1; ; attempt += 1) {
-      const owner = worker;
-      const row = newExecution(tenant, input, plan, { mode: 'sync', owner: owner.id, now: clock.now() });
-      try {
-        await commitStart(row, input, plan);
-        return { row, owner };
-      } catch (error) {
-        if (!(error instanceof LeaseLostError) || attempt === 3) throw error;
-        await new Promise((resolve) => setTimeout(resolve, tickEveryMs));
-      }
-    }
-  }
-
   async function acceptEvent(tenant: Tenant, input: EventInput): Promise<EventAnswer> {
     const answer = await accept(tenant, input);
     if (answer.executions > 0) wake();
@@ -435,45 +330,6 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     if (header === undefined) throw new AppError('execution_not_found', { id: executionId });
     throw new AppError('wrong_state', {
       reason: `Execution "${executionId}" has ended already (${header.state}): there is nothing to stop.`,
-    });
-  }
-
-  async function rerun(
-    tenant: Tenant,
-    executionId: string,
-    options?: Parameters<Engine['rerun']>[2],
-  ): Promise<{ executionId: string }> {
-    const header = await findExecution(db, tenant, executionId);
-    if (header === undefined) throw new AppError('execution_not_found', { id: executionId });
-    if (!rerunnable.has(header.state)) {
-      throw new AppError('wrong_state', {
-        reason: `Execution "${executionId}" is ${header.state}: only one that failed, was stopped or timed out can be run again.`,
-      });
-    }
-    const version =
-      options?.isLatestVersion === true ? await latestVersion(tenant, header) : header.workflowVersion;
-    const [trigger] = historyOf(await readJournal(pool, executionId), rowOpener(deps.vault));
-    return startExecution(tenant, {
-      workflowId: header.workflowId,
-      ...(version === null ? { document: header.document } : { version }),
-      linkedAccount: { id: header.linkedAccountId, accountId: header.accountId },
-      configId: header.configId,
-      slug: header.appSlug ?? undefined,
-      source: header.source,
-      triggerEvent: header.triggerEvent ?? undefined,
-      payload: trigger?.output ?? null,
-      headers: triggerHeaders(trigger),
-      instanceTag: header.instanceTag ?? undefined,
-      rerunOf: executionId,
-    });
-  }
-
-  async function latestVersion(tenant: Tenant, { workflowId }: ExecutionHeader): Promise<number> {
-    const workflow = await findExecutableWorkflow(pool, tenant, workflowId, undefined);
-    if (workflow === undefined) throw new AppError('workflow_not_found', { id: workflowId });
-    if (workflow.version !== null) return workflow.version;
-    throw new AppError('wrong_state', {
-      reason: `Workflow "${workflowId}" is not published, so it has no latest version. Publish it, or rerun the version that the execution had.`,
     });
   }
 
@@ -519,7 +375,16 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     startExecution,
     startInTransaction,
     wake,
-    runSync,
+    runSync: createSyncCalls({
+      ...deps,
+      places,
+      starts,
+      worker: () => worker,
+      planOf,
+      commitStart,
+      readWhole,
+      wake,
+    }),
     acceptEvent,
     resume,
     async resumeByCall(token, call) {
@@ -529,7 +394,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     },
     lookAtWaits: () => loop?.lookAtWaits(),
     stop,
-    rerun,
+    rerun: createRerun({ ...deps, startExecution }),
     ...retries,
     list: (tenant, filter, page) => listExecutions(db, tenant, filter, page),
     read,
@@ -541,17 +406,4 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     listBatches: (tenant, of, page) => listBatches(readDeps, tenant, of, page),
     readBatch: (tenant, of, batch) => readBatch(readDeps, tenant, of, batch),
   };
-}
-
-const rerunnable: ReadonlySet<string> = new Set(['errored', 'stopped', 'timed_out', 'terminated']);
-
-/** The value, or `undefined` when it takes longer. */
-async function within<T>(value: Promise<T>, timeoutMs: number): Promise<T | undefined> {
-  const late = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => late.resolve(undefined), timeoutMs);
-  try {
-    return await Promise.race([value, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

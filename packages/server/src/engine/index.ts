@@ -1,4 +1,5 @@
-export { createEngine, type Engine, type SyncAnswer } from '#engine/engine';
+export { createEngine, type Engine } from '#engine/engine';
+export type { SyncAnswer } from '#engine/sync-calls';
 export type { ExecutionFilter, ExecutionHeader } from '#db/execution-log';
 export { builtInNodes, nodeRegistry, type NodeRegistry } from '#engine/nodes/index';
 export type { NodeServices } from '#engine/node-services';

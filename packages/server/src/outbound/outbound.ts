@@ -1,19 +1,19 @@
 import dns from 'node:dns/promises';
 import type { Socket } from 'node:net';
-import { pipeline, type Readable } from 'node:stream';
-import { promisify } from 'node:util';
-import zlib from 'node:zlib';
+import type { Readable } from 'node:stream';
 import { Agent, type Dispatcher, type FormData, request as undiciRequest } from 'undici';
 import type { Clock } from '#domain/clock';
 import { AppError } from '#domain/errors';
 import { createAddressPolicy } from '#outbound/address-policy';
+import { decoded, joinedHeaders, readUpTo, streamed, type OutboundStream } from '#outbound/answer';
 import {
   type BudgetStore,
   type CallBudget,
   createCallBudgets,
   memoryBudgetStore,
 } from '#outbound/call-budget';
-import { guardedConnector, RefusedAddress, type Resolve } from '#outbound/connector';
+import { guardedConnector, type Resolve } from '#outbound/connector';
+import { described } from '#outbound/fault';
 import { guardedSocket, type SocketTarget } from '#outbound/guarded-socket';
 import { redactedUrl } from '#outbound/redact';
 import { type Hop, redirectedTo } from '#outbound/redirect';
@@ -68,16 +68,6 @@ export interface OutboundResponse {
   readonly retryAfterMs?: number;
 }
 
-/** An answer whose body has not been read: read it to its end, or destroy it. */
-export interface OutboundStream {
-  readonly status: number;
-  /** Names in lower case; repeated ones joined by ", ". */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Readable;
-  /** Where the answer came from, after redirects. */
-  readonly url: string;
-}
-
 /** One finished attempt for the log and for metrics; it holds no query, header, body or secret. */
 export interface CallRecord {
   readonly method: string;
@@ -130,16 +120,6 @@ const defaultMaxBytes = 10 * 1024 * 1024;
 const defaultMaxRedirects = 5;
 /** Longer waits asked by a provider are the caller's to plan: it gets the answer and `retryAfterMs`. */
 const longestWaitMs = 10_000;
-
-/** Errors that arise before the first byte of a request leaves. */
-const notSent = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
 
 interface Attempt {
   readonly request: OutboundRequest;
@@ -371,24 +351,6 @@ export function createOutbound(options: OutboundOptions): Outbound {
   };
 }
 
-function joinedHeaders(response: Dispatcher.ResponseData): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(response.headers)) {
-    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
-  }
-  return headers;
-}
-
-function streamed(response: Dispatcher.ResponseData, url: URL): OutboundStream {
-  const { 'content-encoding': encoding, ...headers } = joinedHeaders(response);
-  // Asked for as it is, some servers pack it all the same.
-  const body =
-    encoding === 'gzip' || encoding === 'x-gzip'
-      ? pipeline(response.body, zlib.createGunzip(), () => undefined)
-      : response.body;
-  return { status: response.statusCode, headers, body, url: url.href };
-}
-
 function parseUrl(input: string | URL): URL {
   let url: URL;
   try {
@@ -419,70 +381,6 @@ function placementFor(
 ): CredentialPlacement | undefined {
   if (credential === undefined || !credential.isFor(here)) return undefined;
   return start.protocol === 'https:' && here.protocol !== 'https:' ? undefined : credential.placement;
-}
-
-function described(error: unknown, attempt: Attempt): unknown {
-  if (error instanceof AppError) return error;
-  const cause = rootOf(error);
-  if (cause instanceof RefusedAddress) {
-    return new AppError('egress_forbidden', { host: attempt.url.host, reason: cause.reason });
-  }
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
-  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
-    const message = 'hold one that HTTP does not allow, or that only the connection itself may set';
-    return new AppError('invalid_request', { problems: [{ path: 'headers', message }] }, { cause: error });
-  }
-  const wasNotSent = notSent.has(code) || /CERT|SELF_SIGNED|ERR_TLS|ERR_SSL|ERR_OSSL/.test(code);
-  return new AppError(
-    'provider_unreachable',
-    { app: attempt.request.app ?? attempt.url.host, reason: reasons[code] ?? code, wasNotSent },
-    { cause: error },
-  );
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'the connection was refused',
-  ECONNRESET: 'the connection was reset',
-  ENOTFOUND: 'the host name does not exist',
-  EAI_AGAIN: 'the host name could not be resolved just now',
-  UND_ERR_CONNECT_TIMEOUT: 'the connection was not accepted in time',
-  UND_ERR_SOCKET: 'the connection was closed before the answer was complete',
-};
-
-/** With several addresses Node reports an `AggregateError`; the first member says why. */
-function rootOf(error: unknown): unknown {
-  return error instanceof AggregateError && error.errors.length > 0 ? error.errors[0] : error;
-}
-
-async function readUpTo(body: AsyncIterable<Buffer>, limit: number, url: URL): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    // Leaving the loop destroys the stream, and with it the socket.
-    if (size > limit) throw new AppError('egress_response_too_large', { host: url.host, limitBytes: limit });
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks, size);
-}
-
-const decoders: Readonly<Record<string, (raw: Buffer, options: zlib.ZlibOptions) => Promise<Buffer>>> = {
-  gzip: promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip),
-  'x-gzip': promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip),
-  deflate: promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.inflate),
-};
-
-async function decoded(raw: Buffer, encoding: string | undefined, limit: number, url: URL): Promise<Buffer> {
-  const decode = encoding === undefined ? undefined : decoders[encoding.toLowerCase()];
-  if (decode === undefined || raw.length === 0) return raw;
-  try {
-    return await decode(raw, { maxOutputLength: limit });
-  } catch (error) {
-    if (error instanceof RangeError) {
-      throw new AppError('egress_response_too_large', { host: url.host, limitBytes: limit });
-    }
-    throw error;
-  }
 }
 
 function lowerCased(headers: Readonly<Record<string, string>> | undefined): Record<string, string> {
