@@ -4,11 +4,13 @@ import { settingsReference } from '#config';
 import { describeSchema } from '#db/describe-schema';
 import { createTestDatabase } from '#db/testing';
 import { errorReference } from '#domain/error-reference';
+import { nodeReference } from '#engine/index';
 
 /** `npm run docs`: writes the files that are generated from code. Tests fail while one is stale. */
 const checkout = path.resolve(import.meta.dirname, '../../../..');
 await writeFile(path.join(checkout, 'docs/settings.md'), settingsReference());
 await writeFile(path.join(checkout, 'docs/errors.md'), errorReference());
+await writeFile(path.join(checkout, 'docs/nodes.md'), nodeReference());
 
 const database = await createTestDatabase();
 try {

@@ -63,7 +63,8 @@ export const startNodeId = '1';
 
 const limits = { nodes: 500, edges: 2_000, documentBytes: 2_000_000, codeBytes: 262_144, name: 200 };
 
-const nodeTypeSynonyms: Readonly<Record<string, string>> = {
+/** Other spellings of node types that documents may have. */
+export const nodeTypeSynonyms: Readonly<Record<string, string>> = {
   trigger: 'start',
   code: 'custom_code',
   customcode: 'custom_code',

@@ -2,6 +2,7 @@ export { createEngine, type Engine } from '#engine/engine';
 export type { SyncAnswer } from '#engine/sync-calls';
 export type { ExecutionFilter, ExecutionHeader } from '#db/execution-log';
 export { builtInNodes, nodeRegistry, type NodeRegistry } from '#engine/nodes/index';
+export { nodeReference } from '#engine/node-reference/node-reference';
 export type { NodeServices } from '#engine/node-services';
 export type { StartInput } from '#engine/start-input';
 export { productServices } from '#engine/product-services';

@@ -70,7 +70,7 @@ const settings = z.looseObject({
   ),
   max_steps: bounded(10, limits.steps),
   max_tokens: bounded(200_000, 10_000_000),
-  max_answer_tokens: bounded(4_096, 200_000),
+  max_answer_tokens: bounded(4_096, 200_000).describe('Of one answer of the model.'),
   timeout_s: bounded(300, limits.timeoutS),
 });
 
@@ -82,6 +82,11 @@ export const agent = nodeType<AgentSettings>({
   label: 'Agent',
   group: 'code',
   help: 'A language model that answers, and may use app actions and MCP servers on the way.',
+  reference: {
+    output: 'The answer: text, or with `schema` the JSON that fits it.',
+    errors:
+      'A provider that is not set or refuses; an answer that does not fit the schema twice; the end of the steps, tokens or seconds; tools that do not exist. A tool that fails does not fail the node: the model is told.',
+  },
   // Every answer and every call is in a transcript before the next: another attempt goes on where it ends.
   effect: 'repeatable',
   fields: {

@@ -28,6 +28,14 @@ export const appAction = nodeType<ActionSettings>({
   label: 'App action',
   group: 'app',
   help: 'Runs an action of a connected app.',
+  reference: {
+    output:
+      'What the action gives: the data of the answer, or the list of rows. The HTTP status stands beside it in the log.',
+    errors:
+      'An account that is not connected, or whose connection has ended; an unknown action; a parameter that is missing or does not fit, by its name; a refusal of the app, with its status and body. 429, 5xx and lost connections are tried again as far as the effect allows.',
+    effect:
+      'as the action declares it: `read`, `repeatable` or `once`. A custom action without a declared effect goes by its method: GET is `read`, PUT and DELETE are `repeatable`, POST and PATCH `once`; an action that sends an idempotency key is `repeatable`.',
+  },
   effect: ({ slug, actionId, input }, { services, idempotencyKey, appSlug }) =>
     services.actionEffect({ slug: slug ?? appSlug ?? '', actionId, input, idempotencyKey }),
   fields: {

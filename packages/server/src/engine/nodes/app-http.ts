@@ -38,6 +38,12 @@ export const appHttp = nodeType<AppHttpSettings>({
   label: 'App HTTP request',
   group: 'app',
   help: 'Calls any endpoint of a connected app as the linked account.',
+  reference: {
+    output: '`{status, headers, body}`; JSON is read.',
+    errors:
+      "A host that is not one of the app's; an account that is not connected; a status outside 200-299, with the body of the answer.",
+    effect: 'by the method: GET is `read`, PUT and DELETE are `repeatable`, POST and PATCH `once`.',
+  },
   // As of the HTTP node (RFC 9110 §9.2).
   effect: ({ method }) =>
     method === 'GET' ? 'read' : method === 'PUT' || method === 'DELETE' ? 'repeatable' : 'once',

@@ -21,6 +21,11 @@ export const customCode = nodeType({
   label: 'Custom Code',
   group: 'code',
   help: 'Runs your JavaScript or Python: a function yourFunction(params). What it returns is the output.',
+  reference: {
+    output: 'What the function returns, as JSON holds it. What it prints stands in the console of the node.',
+    errors:
+      'What the code throws, with its line; code that cannot be read; 60 s (`INLAY_CODE_TIMEOUT_S`), 256 MB.',
+  },
   // It may call anything by HTTP; after an unknown outcome it is not run again.
   effect: 'once',
   fields: {

@@ -116,6 +116,12 @@ export const dataConverter = nodeType<ConverterSettings>({
   label: 'Data Converter',
   group: 'data',
   help: 'Converts between JSON, CSV, Excel, X12 and cXML, and writes files.',
+  reference: {
+    output:
+      'Files: `{file_url, file_id, file_name, file_size, format, created_at, expires_at}` and counts. Read data: `{parsed_data, total_rows, columns}`. CSV text: `{csv_content, row_count, column_count}`. X12 and cXML: the document as JSON, or `{content}`.',
+    errors:
+      'Content that is not of its format, with the place; files larger than 5 MB where they are held whole; a file of that name when `overwrite` is off.',
+  },
   // A file is written under the key of the node: done again, it takes the place of itself.
   effect: 'repeatable',
   fields: {

@@ -14,6 +14,10 @@ export const dataMapper = nodeType({
   label: 'Data mapper',
   group: 'data',
   help: 'Renames fields by a mapping; fields that it does not name are left out.',
+  reference: {
+    output: 'The object with its fields renamed; of a list, the list of them.',
+    errors: 'An input that is neither an object nor a list of objects.',
+  },
   effect: 'none',
   fields: {
     input: { type: 'json', label: 'Input', required: true, help: 'A flat object, or a list of them.' },

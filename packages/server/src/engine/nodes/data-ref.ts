@@ -80,6 +80,12 @@ export const dataRef = nodeType({
   label: 'Data references',
   group: 'data',
   help: 'Remembers which of your records is which record in an app, for this customer.',
+  reference: {
+    output:
+      '`{message, data}`, where `data` is `{<record id>: [{slug, value}]}`. What is not found is no error: the message says so.',
+    errors: 'A missing id, by its name; an unknown reference when reading or deleting.',
+    effect: 'remembering is `repeatable`, finding `read`.',
+  },
   effect: ({ action }) => actions[action].effect,
   fields: {
     action: {

@@ -87,6 +87,11 @@ export const delay = nodeType<Settings>({
   label: 'Delay',
   group: 'control',
   help: 'Waits for some time, or until a time before or after a date. A sync call does not wait.',
+  reference: {
+    output:
+      'Of `wait_for` the text `Waited for N seconds.`; of `wait_till` `{days, hours, minutes, seconds, base_date, operand}`. A sync call waits 0 seconds, and is told so.',
+    errors: 'Amounts out of range; a base date that is none; more than 30 days.',
+  },
   effect: 'none',
   fields: {
     action: {

@@ -136,6 +136,13 @@ export const fileHandler = nodeType<HandlerSettings>({
   label: 'File Handler',
   group: 'data',
   help: 'Transfers files between SFTP servers, URLs and the file store, and unpacks archives.',
+  reference: {
+    output:
+      'Of a stored file `{file_url, file_id, file_name, file_size, created_at, expires_at}`; `read` gives `content` as base64, `list` `{path, files, file_count}`, `delete` `{deleted}`, transfers `{transferred, path, file_name, file_size}`.',
+    errors:
+      'A server that refuses or whose host key is another; paths and files that do not exist; archives that are none; more than 5 MB for `read`.',
+    effect: 'listing and reading are `read`, everything else is `repeatable`.',
+  },
   // Writing the same file to the same place, or deleting it, is harmless when it happens twice.
   effect: ({ operation }) => (operation === 'list' || operation === 'read' ? 'read' : 'repeatable'),
   fields: {

@@ -19,6 +19,12 @@ export const callFunction = nodeType({
   label: 'Function',
   group: 'code',
   help: 'Calls a function that your workflows share. A published workflow keeps the version it was published with.',
+  reference: {
+    output: 'What the function returns.',
+    errors:
+      'A function that was deleted; an input that is missing or of another type, by its name; and as of Custom Code.',
+    effect: 'built-in functions are `none`; your own are `once`, as Custom Code is.',
+  },
   effect: ({ function_id: id }) => (findLibraryFunction(id) === undefined ? 'once' : 'none'),
   fields: {
     function_id: { type: 'function', label: 'Function', required: true },

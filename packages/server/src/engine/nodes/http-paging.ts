@@ -22,45 +22,54 @@ export const pagination = z
       .string()
       .transform((text) => text.toLowerCase().replaceAll(/[\s-]+/g, '_'))
       .pipe(z.enum(kinds, { error: `use one of ${kinds.join(', ')}` })),
-    /** Where the values of a page go. */
     inject: z
       .string()
       .default('query')
       .transform((text) => text.toLowerCase())
-      .pipe(z.enum(places, { error: `use one of ${places.join(', ')}` })),
-    records_path: path,
-    max_pages: optionalNumber(1, mostPages).transform((n) => n ?? 1_000),
+      .pipe(z.enum(places, { error: `use one of ${places.join(', ')}` }))
+      .describe('Where the values of a page go'),
+    records_path: path.describe('Where the records stand in a page; the only list in it without one'),
+    max_pages: optionalNumber(1, mostPages)
+      .transform((n) => n ?? 1_000)
+      .describe('1,000 without it'),
     // page
-    page_key: name.default('page'),
-    size_key: name.optional(),
-    size: count(50),
-    start: count(Number.NaN),
-    end: optionalNumber(0, 1_000_000_000),
-    total_pages_path: path,
+    page_key: name.default('page').describe('Of `page`: the parameter with the number'),
+    size_key: name.optional().describe('The parameter with the size; not sent without one'),
+    size: count(50).describe('50 without it'),
+    start: count(Number.NaN).describe('The first page (1) or offset (0)'),
+    end: optionalNumber(0, 1_000_000_000).describe('The last page'),
+    total_pages_path: path.describe('Where the answer says how many pages there are'),
     // offset
-    limit_key: name.default('limit'),
-    offset_key: name.default('offset'),
-    limit: count(100),
-    total_path: path,
+    limit_key: name.default('limit').describe('Of `offset`'),
+    offset_key: name.default('offset').describe('Of `offset`'),
+    limit: count(100).describe('100 without it'),
+    total_path: path.describe('Where the answer says how many records there are'),
     // cursor
-    cursor_key: name.default('cursor'),
-    cursor_path: path,
+    cursor_key: name.default('cursor').describe('Of `cursor`: the parameter that carries it'),
+    cursor_path: path.describe(
+      'Where the next cursor, or the address of the next page, stands; `headers.link` reads the header',
+    ),
     // time range
-    from_key: name.default('from'),
-    to_key: name.default('to'),
-    from: z.unknown().optional(),
-    to: z.unknown().optional(),
-    window_s: optionalNumber(1, 10 * 365 * 86_400).transform((n) => n ?? 86_400),
+    from_key: name.default('from').describe('Of `time_range`'),
+    to_key: name.default('to').describe('Of `time_range`'),
+    from: z.unknown().optional().describe('The time to begin at'),
+    to: z.unknown().optional().describe('The time to end at; now without one'),
+    window_s: optionalNumber(1, 10 * 365 * 86_400)
+      .transform((n) => n ?? 86_400)
+      .describe('Seconds of one page; a day without it'),
     time_format: z.enum(['iso', 'unix', 'unix_ms'], { error: 'use iso, unix or unix_ms' }).default('iso'),
     // SQL-like
-    query_key: name.default('q'),
-    query: z.string().optional(),
-    order: z.string().optional(),
-    batch_size: count(100),
-    max_records: optionalNumber(1, 1_000_000_000),
+    query_key: name.default('q').describe('Of `sql`: the parameter with the query'),
+    query: z.string().optional().describe('Without LIMIT and OFFSET, which are added'),
+    order: z.string().optional().describe('What follows ORDER BY'),
+    batch_size: count(100).describe('100 without it'),
+    max_records: optionalNumber(1, 1_000_000_000).describe('Of `sql`'),
     // custom
-    next: z.record(z.string(), z.string()).optional(),
-    has_more_path: path,
+    next: z
+      .record(z.string(), z.string())
+      .optional()
+      .describe('Of `custom`: what the next request takes of the answer, `{"parameter": "path"}`'),
+    has_more_path: path.describe('Of `custom`: where the answer says that there is more'),
   })
   .superRefine((given, ctx) => {
     const need = (field: string, message: string): void => {

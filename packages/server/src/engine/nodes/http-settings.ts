@@ -37,8 +37,8 @@ export const httpSettings = z
         z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], { error: 'use GET, POST, PUT, PATCH or DELETE' }),
       ),
     url: z.string().optional(),
-    base_url: z.string().optional(),
-    path: z.string().optional(),
+    base_url: z.string().optional().describe('With `path`, in place of `url`'),
+    path: z.string().optional().describe('With `base_url`'),
     query: texts,
     headers: texts,
     body: z.unknown().optional(),
@@ -56,7 +56,8 @@ export const httpSettings = z
       .string()
       .default('default')
       .transform((type) => type.toLowerCase())
-      .pipe(z.enum(['default', 'stream'], { error: 'use default or stream' })),
+      .pipe(z.enum(['default', 'stream'], { error: 'use default or stream' }))
+      .describe('`stream` keeps the response as a file, too'),
     save_to_file: flag(false),
     file_name: z.string().optional(),
     ...lifetime,

@@ -29,6 +29,14 @@ export const http = nodeType<HttpSettings>({
   label: 'HTTP',
   group: 'app',
   help: 'Sends a request to any address on the internet.',
+  reference: {
+    output:
+      '`{status, headers, body}`; JSON is read. With pages: the bodies as one, lists put together. Kept as a file: `body` is `{file_id, file_name, file_size, file_url, expires_at}`.',
+    errors:
+      'An address that is no http(s) address or lies in a private network; no answer, with the reason (DNS, TLS, time); a status outside 200-299, with the body of the answer; a next page at another host; more than 64 MiB of pages.',
+    effect:
+      'by the method: GET, and whatever is read in pages, is `read`; PUT and DELETE are `repeatable`; POST and PATCH `once`.',
+  },
   // RFC 9110 §9.2: GET is safe, PUT and DELETE are idempotent, POST and PATCH are neither. What is asked for page
   // by page is a question, whatever its method.
   effect: ({ method, pagination }) =>

@@ -91,6 +91,11 @@ export const humanTask = nodeType<Settings>({
   label: 'Human task',
   group: 'control',
   help: 'Mails a link to a form and waits until somebody sends it in.',
+  reference: {
+    output: 'The answers by field name, and `form_status`: `submitted` or `timed_out`.',
+    errors:
+      'Fields or a prefill that make no sense, by their names; a mail server that is missing or refuses.',
+  },
   // The task remembers what became of its mail, so running the node again mails nothing twice.
   effect: 'repeatable',
   fields: {

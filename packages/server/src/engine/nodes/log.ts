@@ -18,6 +18,10 @@ export const log = nodeType({
   label: 'Log',
   group: 'control',
   help: 'Writes a line to the execution log.',
+  reference: {
+    output: '`{metadata}`: the body, level, title, `node_type` and `execution_timestamp`.',
+    errors: 'None: an unknown level is INFO.',
+  },
   effect: 'none',
   fields: {
     level: {

@@ -103,6 +103,12 @@ export const loop = nodeType<LoopSettings>({
   label: 'Loop',
   group: 'control',
   help: 'Runs the nodes inside it for each item of a list, a number of times, or as long as a rule holds.',
+  reference: {
+    output:
+      '`{loop_results, total_iterations, successful_iterations, failed_iterations}`, in the order of the list. `{{node.5.body.0}}` reads the first result.',
+    errors:
+      'Nothing to loop over; the error of the first failed iteration, after all of them, unless `allow_partial_success` is on; more than 10,000 iterations an execution.',
+  },
   effect: 'none',
   fields: {
     mode: {

@@ -10,6 +10,10 @@ export const merge = nodeType({
   label: 'Merge',
   group: 'control',
   help: 'Waits for all branches that can still come; its output has the body of each node that led here.',
+  reference: {
+    output: 'The body of each node that led here, by its id.',
+    errors: 'None of its own.',
+  },
   effect: 'none',
   fields: {},
   settings: z.looseObject({}),

@@ -176,6 +176,15 @@ export interface NodeType<Settings = unknown> {
   readonly label: string;
   readonly group: 'trigger' | 'app' | 'logic' | 'data' | 'code' | 'control';
   readonly help: string;
+  /** What `docs/nodes.md` says and no schema knows; Markdown. */
+  readonly reference?: {
+    /** Shape of the body. */
+    readonly output: string;
+    /** What it fails with. */
+    readonly errors: string;
+    /** Which effect it has when, where settings decide. */
+    readonly effect?: string;
+  };
   /** Fixed, or decided by the settings, such as an HTTP method. */
   readonly effect: NodeEffect | EffectOf<Settings>;
   /** Form of the builder, in order. */

@@ -109,6 +109,11 @@ export const pdf = nodeType<PdfSettings>({
   label: 'PDF',
   group: 'data',
   help: 'Prints HTML or a page of the internet as PDF, and merges PDFs.',
+  reference: {
+    output: '`{url, expires_at}` and the facts of the file.',
+    errors: 'No browser where one is needed; a page that does not load; files that are no PDF.',
+    effect: 'printing a page is `once`, HTML and merging are `repeatable`.',
+  },
   // A page that is printed may do by script what any visitor's browser would do for it; HTML and merging change nothing.
   effect: ({ operation }) => (operation === 'url' ? 'once' : 'repeatable'),
   fields: {

@@ -18,6 +18,10 @@ export const recoveryQueue = nodeType({
   label: 'Recovery queue',
   group: 'control',
   help: 'On a catch branch: keeps the failure and its payload, to be repaired and run again.',
+  reference: {
+    output: '`{record_id, queue, count, failed_node_id, error_message}`.',
+    errors: 'A node that stands on no catch branch; a queue that does not exist.',
+  },
   effect: 'repeatable',
   fields: {
     queue: { type: 'text', label: 'Queue', required: true, help: 'Name or id of a recovery queue.' },

@@ -12,6 +12,10 @@ export const response = nodeType({
   label: 'Response',
   group: 'control',
   help: 'Answers the caller of this execution. The first response that is reached stands.',
+  reference: {
+    output: 'What it answers. The first Response that is reached stands.',
+    errors: 'A status code outside 200-599.',
+  },
   effect: 'none',
   fields: {
     data: { type: 'json', label: 'Data', required: true },

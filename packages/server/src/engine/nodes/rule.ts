@@ -15,6 +15,10 @@ export const rule = nodeType({
   label: 'Rule',
   group: 'logic',
   help: 'Compares values and goes on by "true" or by "false".',
+  reference: {
+    output: '`{condition_result, evaluated_conditions, execution_path}`.',
+    errors: 'An operator that does not exist.',
+  },
   effect: 'none',
   fields: {
     rule: {

@@ -117,6 +117,12 @@ export const sendEmail = nodeType<EmailSettings>({
   label: 'Send Email',
   group: 'app',
   help: 'Sends an e-mail by the mail server of your organization, or by one of your own.',
+  reference: {
+    output:
+      '`{email_sent, message_id, recipients, subject, sent_at, attachments_processed, smtp_host}`, and `rejected` when the server refused some of the receivers.',
+    errors:
+      'Addresses that are none; no mail server; a refusal of the server; an attachment that cannot be read or is larger than 20 MB, before anything is sent.',
+  },
   // SMTP has no way to ask whether a message arrived: after an unknown outcome it is not sent again. Its Message-ID
   // is the same on every attempt, so that mailboxes recognise one that did come twice.
   effect: 'once',

@@ -10,6 +10,11 @@ export const start = nodeType({
   label: 'Start',
   group: 'trigger',
   help: 'Where every execution begins; holds the trigger.',
+  reference: {
+    output: 'The payload of the trigger; `{{event.x}}` and `{{start.body.x}}` read it.',
+    errors:
+      'None: a payload that does not fit the schema of the workflow is refused before an execution exists.',
+  },
   effect: 'none',
   fields: {},
   settings: z.unknown(),

@@ -58,6 +58,12 @@ export const subFlow = nodeType<Settings>({
   label: 'Sub-flow',
   group: 'control',
   help: 'Runs another workflow of the same app, or an internal one, for the same customer.',
+  reference: {
+    output:
+      '`{execution_id}`; waited for, also `return_value`: what the Response node of the sub-flow gave, or `message` and `statusCode` of its Terminate node.',
+    errors:
+      'A workflow that does not exist, is not published, has another trigger or belongs to another app; a payload that does not fit its schema; more than 1,000 levels. Waited for: its own error, word for word.',
+  },
   // The child is found again by the node that started it, so a second attempt starts no second one.
   effect: 'repeatable',
   fields: {

@@ -42,6 +42,11 @@ export const switchNode = nodeType({
   label: 'Switch',
   group: 'logic',
   help: 'Compares one value with a list of cases and goes on by the first that is equal.',
+  reference: {
+    output: '`{evaluated_value, matched_case, final_satisfied_nodes}`.',
+    errors: 'A parameter that does not exist. Code that fails decides for the default.',
+    effect: '`none`; with code `read`, since it may ask others.',
+  },
   // Code of an evaluator that was lost with its worker may run again: it is there to decide.
   effect: ({ evaluator_type }: Settings) => (evaluator_type === 'code' ? 'read' : 'none'),
   fields: {

@@ -160,6 +160,14 @@ export const table = nodeType({
   label: 'Tables',
   group: 'data',
   help: 'Keeps rows in a table of the customer, of everybody, or of this execution only.',
+  reference: {
+    output:
+      'Of the action: `create_table` `{table_created, already_exists, table_id}`, `list_tables` a list of tables, `add_record` and `search_record` a list of records with their `record_id`, the others the record or the columns.',
+    errors:
+      'A table, column or record that does not exist; a value that is no text or number; 30 columns, 50,000 records.',
+    effect:
+      'by the action: creating and adding are `repeatable`, listing, searching and getting `read`, updating and adding columns `repeatable`, removing, renaming and deleting `once`.',
+  },
   effect: ({ action }) => actions[action].effect,
   fields: {
     action: {

@@ -48,6 +48,10 @@ export const terminateNode = nodeType({
   label: 'Terminate',
   group: 'control',
   help: 'Ends the execution with all its branches; inside a loop, the iteration or the loop if you say so.',
+  reference: {
+    output: '`{message, statusCode, action}`.',
+    errors: 'None: it is an end, not a failure, unless you say so.',
+  },
   effect: 'none',
   fields: {
     action: {

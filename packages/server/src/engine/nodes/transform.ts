@@ -22,6 +22,11 @@ export const transform = nodeType({
   label: 'Transform',
   group: 'data',
   help: 'Reshapes JSON with a JSONata expression.',
+  reference: {
+    output:
+      'The result of the expression, bare. A query of the form `{"output": "<expression>"}` gives `{output}`.',
+    errors: 'An expression that does not parse or fails, with its message; more than 10 s or 256 MB.',
+  },
   effect: 'none',
   fields: {
     input: { type: 'json', label: 'Input', required: true },

@@ -7,6 +7,11 @@ export const tryCatch = nodeType({
   label: 'Try & Catch',
   group: 'control',
   help: 'Runs the nodes inside it. When one fails, the rest of them is left out and the catch nodes run.',
+  reference: {
+    output:
+      '`{try_catch_result, message}`; when caught also `failed_node_id` and `error_message`, which the catch nodes read too.',
+    errors: 'What its catch nodes fail with; without catch nodes, what was thrown.',
+  },
   effect: 'none',
   fields: {},
   settings: z.looseObject({}),

@@ -32,6 +32,10 @@ export const waitForWebhook = nodeType<Settings>({
   label: 'Wait for webhook',
   group: 'control',
   help: 'Pauses until a POST arrives at {{node.N.resume_url}} (of this execution) or {{node.N.webhook_url}} (of this node).',
+  reference: {
+    output: '`{headers, body}` of the call. By `timeout`: `{timed_out: true}`.',
+    errors: 'None: a call with other headers is refused, and the execution goes on waiting.',
+  },
   effect: 'none',
   fields: {
     headers: {
