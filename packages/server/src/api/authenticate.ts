@@ -82,6 +82,7 @@ export function createAuthenticator(deps: AuthDeps): Authenticator {
           kind: 'session',
           credentialId: session.jti,
           linkedAccount: session.linkedAccount,
+          isWorkflowReadOnly: session.isWorkflowReadOnly,
         };
       }
       // The wrong kind is told apart from none only for a credential that is genuine.

@@ -24,11 +24,15 @@ export interface Caller {
   /** The id of the key, or the `jti` of the session token. */
   readonly credentialId: string;
   readonly linkedAccount?: LinkedAccountRef;
+  /** A session token that may look at workflows, and not change, switch or run them. */
+  readonly isWorkflowReadOnly?: boolean;
 }
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     auth?: AuthRule;
+    /** The route changes, switches or runs workflows: closed to sessions that may only look at them. */
+    changesWorkflows?: true;
     /** `false`: never answered with 429 (clients that poll give up on the first error). */
     rateLimit?: false;
   }

@@ -101,6 +101,7 @@ interface RegisteredRoute {
   readonly method: string;
   readonly url: string;
   readonly auth: AuthRule;
+  readonly changesWorkflows: boolean;
 }
 
 declare module 'fastify' {
@@ -122,7 +123,10 @@ function guard(app: ApiApp, deps: ApiDeps, consoleAuth: ConsoleAuth): void {
     const auth = route.config?.auth;
     if (auth === undefined)
       throw new Error(`Route ${String(route.method)} ${route.url} declares no config.auth`);
-    for (const method of [route.method].flat()) registered.push({ method, url: route.url, auth });
+    const changesWorkflows = route.config?.changesWorkflows === true;
+    for (const method of [route.method].flat()) {
+      registered.push({ method, url: route.url, auth, changesWorkflows });
+    }
   });
 
   app.decorateRequest('caller', null);
@@ -135,6 +139,9 @@ function guard(app: ApiApp, deps: ApiDeps, consoleAuth: ConsoleAuth): void {
     const rule = credentialRule(request.routeOptions.config.auth, request.is404);
     if (rule === undefined) return;
     request.caller = await authenticator.byHeaders(request, rule);
+    if (request.caller.isWorkflowReadOnly === true && request.routeOptions.config.changesWorkflows === true) {
+      throw new AppError('workflow_read_only', undefined);
+    }
     if (request.routeOptions.config.rateLimit === false) return;
     takeKeyToken(request.caller.credentialId);
     if (request.caller.linkedAccount !== undefined) takeAccountToken(request.caller.linkedAccount.id);

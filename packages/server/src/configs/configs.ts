@@ -34,6 +34,8 @@ export interface ConfigCall {
   readonly configId?: string | undefined;
   /** False leaves out choices that must be asked of the app. */
   readonly withOptions: boolean;
+  /** Whoever calls may not switch workflows. */
+  readonly isWorkflowReadOnly?: boolean | undefined;
 }
 
 /** Values by field id; `null` clears one. */
@@ -239,6 +241,9 @@ async function applyChange(db: Db, call: ConfigCall, change: ConfigChange): Prom
     const workflow = await requireWorkflow(db, call, loaded, wanted.id);
     const wasEnabled = isEnabledIn(loaded, workflow);
     const isEnabled = wanted.isEnabled ?? wasEnabled;
+    if (isEnabled !== wasEnabled && call.isWorkflowReadOnly === true) {
+      throw new AppError('workflow_read_only', undefined);
+    }
     if (isEnabled && !wasEnabled) await requireConnection(db, call);
     const merged = mergeValues(loaded, workflow.id, wanted.fields);
     errors.push(...merged.errors);

@@ -105,6 +105,7 @@ export async function openConnectLink(
       jti: session.jti,
       issuedAt: session.issued_at,
       expiresAt: session.expires_at,
+      isWorkflowReadOnly: session.is_workflow_read_only,
     }),
     expiresAt: session.expires_at,
     tenant,

@@ -10,6 +10,8 @@ export interface SessionClaims {
   readonly jti: string;
   readonly issuedAt: Date;
   readonly expiresAt: Date;
+  /** Said only when it is so: `readOnlyWorkflow`. What counts is the stored row. */
+  readonly isWorkflowReadOnly: boolean;
 }
 
 const seconds = (at: Date): number => Math.floor(at.getTime() / 1000);
@@ -20,6 +22,7 @@ export function signSessionToken(key: Uint8Array, claims: SessionClaims): Promis
     org_id: claims.orgId,
     linked_account_id: claims.accountId,
     environment: claims.environment,
+    ...(claims.isWorkflowReadOnly && { readOnlyWorkflow: true }),
   })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setJti(claims.jti)

@@ -34,14 +34,21 @@ export async function issueSessionToken(
   deps: SessionTokenDeps,
   tenant: Tenant,
   account: LinkedAccountRef,
-  options: { forceNew: boolean },
+  options: { readonly forceNew: boolean; readonly isWorkflowReadOnly?: boolean },
 ): Promise<IssuedSessionToken> {
   const now = deps.clock.now();
   const lifeMs = deps.config.sessionTokenHours * 3_600_000;
+  const { isWorkflowReadOnly = false } = options;
   const reusable = options.forceNew
     ? undefined
-    : await findReusableSessionToken(deps.db, tenant, account.id, new Date(now.getTime() + lifeMs / 2));
-  const row = reusable ?? (await mint(deps.db, tenant, account, now, lifeMs));
+    : await findReusableSessionToken(
+        deps.db,
+        tenant,
+        account.id,
+        isWorkflowReadOnly,
+        new Date(now.getTime() + lifeMs / 2),
+      );
+  const row = reusable ?? (await mint(deps.db, tenant, account, { now, lifeMs, isWorkflowReadOnly }));
   return {
     token: await signSessionToken(deps.vault.deriveKey('session-token'), {
       orgId: tenant.orgId,
@@ -50,6 +57,7 @@ export async function issueSessionToken(
       jti: row.jti,
       issuedAt: row.issued_at,
       expiresAt: row.expires_at,
+      isWorkflowReadOnly: row.is_workflow_read_only,
     }),
     jti: row.jti,
     expiresAt: row.expires_at,
@@ -63,13 +71,23 @@ async function mint(
   db: Db,
   tenant: Tenant,
   account: LinkedAccountRef,
-  now: Date,
-  lifeMs: number,
+  { now, lifeMs, isWorkflowReadOnly }: { now: Date; lifeMs: number; isWorkflowReadOnly: boolean },
 ): Promise<SessionTokenRow> {
   // Whole seconds, as a JWT counts: the stored times must sign to the same token again.
   const issuedAt = new Date(Math.floor(now.getTime() / 1000) * 1000);
   const expiresAt = new Date(issuedAt.getTime() + lifeMs);
   const jti = randomUUID();
-  await insertSessionToken(db, tenant, { jti, linkedAccountId: account.id, issuedAt, expiresAt });
-  return { jti, issued_at: issuedAt, expires_at: expiresAt };
+  await insertSessionToken(db, tenant, {
+    jti,
+    linkedAccountId: account.id,
+    issuedAt,
+    expiresAt,
+    isWorkflowReadOnly,
+  });
+  return {
+    jti,
+    issued_at: issuedAt,
+    expires_at: expiresAt,
+    is_workflow_read_only: isWorkflowReadOnly,
+  };
 }

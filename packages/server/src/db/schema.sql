@@ -1280,6 +1280,7 @@ table session_token
   revoked_at timestamp with time zone
   hosted_properties jsonb
   hosted_properties_until timestamp with time zone
+  is_workflow_read_only boolean not null default false
   session_token_pkey: PRIMARY KEY (jti)
   session_token_linked_account_id_fkey: FOREIGN KEY (linked_account_id) REFERENCES linked_account(id) ON DELETE CASCADE
   session_token_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE

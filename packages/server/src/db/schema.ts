@@ -84,6 +84,7 @@ export interface SessionTokenTable extends TenantColumns {
   revoked_at: ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
   hosted_properties: NullableJson<Record<string, unknown>>;
   hosted_properties_until: ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
+  is_workflow_read_only: Generated<boolean>;
 }
 
 export interface ConnectLinkTable extends TenantColumns {

@@ -7,6 +7,8 @@ export interface SessionHolder {
   readonly jti: string;
   readonly tenant: Tenant;
   readonly linkedAccount: LinkedAccountRef;
+  /** It may look at workflows, and not change, switch or run them. */
+  readonly isWorkflowReadOnly: boolean;
 }
 
 interface SessionHolderRow {
@@ -15,6 +17,7 @@ interface SessionHolderRow {
   linked_account_pk: string;
   account_id: string;
   name: string | null;
+  is_workflow_read_only: boolean;
 }
 
 /** Whose unrevoked, unexpired session a token id stands for: one indexed read before every browser request. */
@@ -25,7 +28,8 @@ export async function findSessionHolder(
 ): Promise<SessionHolder | undefined> {
   const { rows } = await pool.query<SessionHolderRow>({
     name: 'session_token_holder',
-    text: `select t.org_id, t.environment, a.id as linked_account_pk, a.account_id, a.name
+    text: `select t.org_id, t.environment, a.id as linked_account_pk, a.account_id, a.name,
+             t.is_workflow_read_only
              from session_token t join linked_account a on a.id = t.linked_account_id
             where t.jti = $1 and t.revoked_at is null and t.expires_at > $2`,
     values: [jti, now],
@@ -36,6 +40,7 @@ export async function findSessionHolder(
     jti,
     tenant: { orgId: row.org_id, environment: row.environment },
     linkedAccount: { id: row.linked_account_pk, accountId: row.account_id, name: row.name },
+    isWorkflowReadOnly: row.is_workflow_read_only,
   };
 }
 
@@ -43,21 +48,24 @@ export interface SessionTokenRow {
   jti: string;
   issued_at: Date;
   expires_at: Date;
+  is_workflow_read_only: boolean;
 }
 
-/** The living token of an account that lasts longest, if it lasts at least until `notBefore`. */
+/** The living token of an account, of the same kind, that lasts longest, if it lasts at least until `notBefore`. */
 export function findReusableSessionToken(
   db: Db,
   tenant: Tenant,
   linkedAccountId: string,
+  isWorkflowReadOnly: boolean,
   notBefore: Date,
 ): Promise<SessionTokenRow | undefined> {
   return db
     .selectFrom('session_token')
-    .select(['jti', 'issued_at', 'expires_at'])
+    .select(['jti', 'issued_at', 'expires_at', 'is_workflow_read_only'])
     .where('org_id', '=', tenant.orgId)
     .where('environment', '=', tenant.environment)
     .where('linked_account_id', '=', linkedAccountId)
+    .where('is_workflow_read_only', '=', isWorkflowReadOnly)
     .where('revoked_at', 'is', null)
     .where('expires_at', '>=', notBefore)
     .orderBy('expires_at', 'desc')
@@ -68,7 +76,13 @@ export function findReusableSessionToken(
 export async function insertSessionToken(
   db: Db,
   tenant: Tenant,
-  row: { jti: string; linkedAccountId: string; issuedAt: Date; expiresAt: Date },
+  row: {
+    jti: string;
+    linkedAccountId: string;
+    issuedAt: Date;
+    expiresAt: Date;
+    isWorkflowReadOnly: boolean;
+  },
 ): Promise<void> {
   await db
     .insertInto('session_token')
@@ -79,6 +93,7 @@ export async function insertSessionToken(
       linked_account_id: row.linkedAccountId,
       issued_at: row.issuedAt,
       expires_at: row.expiresAt,
+      is_workflow_read_only: row.isWorkflowReadOnly,
     })
     .execute();
 }
@@ -141,7 +156,7 @@ export function findSessionTokenRow(
   return db
     .selectFrom('session_token')
     .innerJoin('linked_account', 'linked_account.id', 'session_token.linked_account_id')
-    .select(['jti', 'issued_at', 'expires_at', 'account_id', 'name'])
+    .select(['jti', 'issued_at', 'expires_at', 'is_workflow_read_only', 'account_id', 'name'])
     .where('session_token.org_id', '=', tenant.orgId)
     .where('session_token.environment', '=', tenant.environment)
     .where('jti', '=', jti)

@@ -562,6 +562,13 @@ export const errorCatalogue = {
     (d) =>
       `Workflow ID and slug are required: "${d.alias}" is an alias, and every app may have its own of that name. Send the app as the header "slug", or the workflow's id.`,
   ),
+  workflow_read_only: spec<undefined>(
+    403,
+    'SERVER_ERROR',
+    'never',
+    () =>
+      'This session token may only look at workflows ("readOnlyWorkflow"): it cannot change, switch or run them. Use a session token that was created without it.',
+  ),
   workflow_forbidden: spec<{ id: string }>(
     403,
     'SERVER_ERROR',

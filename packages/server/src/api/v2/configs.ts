@@ -41,7 +41,7 @@ interface Door {
 }
 
 function configCall(request: FastifyRequest, slug: string | undefined, configId?: string): ConfigCall {
-  const { tenant, linkedAccount } = accountCallerOf(request);
+  const { tenant, linkedAccount, isWorkflowReadOnly } = accountCallerOf(request);
   if (slug === undefined || slug === '') throw new AppError('slug_missing', undefined);
   return {
     tenant,
@@ -49,6 +49,7 @@ function configCall(request: FastifyRequest, slug: string | undefined, configId?
     slug,
     configId: configId ?? contextValue(request, 'config_id'),
     withOptions: !contextFlag(request, 'disable_field_options'),
+    isWorkflowReadOnly,
   };
 }
 
@@ -114,7 +115,8 @@ function configDoor(app: ApiApp, deps: ApiDeps, { base, auth, suffix }: Door): v
     app.delete(
       `${base}${path}`,
       {
-        config: { auth },
+        // With a config go the switches in it: what runs for it stops.
+        config: { auth, changesWorkflows: true },
         schema: {
           tags,
           summary: 'Delete a config; the connection stays',
@@ -157,7 +159,7 @@ function listAndSwitchRoutes(app: ApiApp, deps: ApiDeps): void {
     app.route({
       method,
       url: '/api/v2/public/slug/:slug/config/:configId/workflows/:workflowId',
-      config: { auth: 'account' },
+      config: { auth: 'account', changesWorkflows: true },
       schema: {
         tags,
         summary: 'Switch a workflow on or off',

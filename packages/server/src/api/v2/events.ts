@@ -205,7 +205,8 @@ function fireRoutes(app: ApiApp, deps: ApiDeps): void {
       url,
       {
         bodyLimit: payloadBodyLimit,
-        config: { auth: 'account' },
+        // It starts whatever listens.
+        config: { auth: 'account', changesWorkflows: true },
         schema: {
           tags,
           summary: 'Send an event for a linked account',

@@ -40,7 +40,7 @@ export function executeRoutes(app: ApiApp, deps: ApiDeps): void {
     app.post(
       url,
       {
-        config: { auth: 'account' },
+        config: { auth: 'account', changesWorkflows: true },
         bodyLimit: payloadBodyLimit,
         schema: {
           tags: ['Workflows'],

@@ -100,7 +100,7 @@ export function executionRoutes(app: ApiApp, deps: ApiDeps): void {
   app.post(
     `${base}/:execution_id/stop`,
     {
-      config: { auth: 'account' },
+      config: { auth: 'account', changesWorkflows: true },
       schema: {
         tags,
         summary: 'Stop an execution',
@@ -121,7 +121,7 @@ export function executionRoutes(app: ApiApp, deps: ApiDeps): void {
   app.post(
     `${base}/:execution_id/rerun`,
     {
-      config: { auth: 'account' },
+      config: { auth: 'account', changesWorkflows: true },
       schema: {
         tags,
         summary: 'Start a new execution from the payload of one that failed',
@@ -146,7 +146,7 @@ export function executionRoutes(app: ApiApp, deps: ApiDeps): void {
   app.post(
     `${base}/:execution_id/retry`,
     {
-      config: { auth: 'account' },
+      config: { auth: 'account', changesWorkflows: true },
       schema: {
         tags,
         summary: 'Go on from where an execution failed, or from one of its nodes, in a new execution',
@@ -170,7 +170,7 @@ export function executionRoutes(app: ApiApp, deps: ApiDeps): void {
   app.post(
     `${base}s/retry`,
     {
-      config: { auth: 'account' },
+      config: { auth: 'account', changesWorkflows: true },
       schema: {
         tags,
         summary: 'Retry many executions of the linked account from where they failed',

@@ -56,7 +56,7 @@ export function scheduleRoutes(app: ApiApp, deps: ApiDeps): void {
   app.post(
     base,
     {
-      config: { auth: 'account' },
+      config: { auth: 'account', changesWorkflows: true },
       schema: {
         tags,
         summary: 'Run a workflow by the clock for a linked account',
@@ -105,7 +105,7 @@ export function scheduleRoutes(app: ApiApp, deps: ApiDeps): void {
   app.put(
     `${base}/:schedule_id`,
     {
-      config: { auth: 'account' },
+      config: { auth: 'account', changesWorkflows: true },
       schema: {
         tags,
         summary: 'Change when a schedule fires, or what its executions get',
@@ -130,7 +130,7 @@ export function scheduleRoutes(app: ApiApp, deps: ApiDeps): void {
   app.delete(
     `${base}/:schedule_id`,
     {
-      config: { auth: 'account' },
+      config: { auth: 'account', changesWorkflows: true },
       schema: {
         tags,
         summary: 'Delete a schedule; what it started runs on',
@@ -157,7 +157,7 @@ export function scheduleRoutes(app: ApiApp, deps: ApiDeps): void {
     app.put(
       `${base}/:schedule_id/${verb}`,
       {
-        config: { auth: 'account' },
+        config: { auth: 'account', changesWorkflows: true },
         schema: { tags, summary, operationId, params: idPath, response: { 200: scheduleShape } },
       },
       async (request) =>

@@ -24,7 +24,13 @@ export function sessionRoutes(app: ApiApp, deps: ApiDeps): void {
         summary: 'Create a session token for a linked account',
         operationId: 'generateSessionTokenForLinkedAccount',
         querystring: z.object({ force_refresh: z.string().optional() }),
-        body: z.object({ linked_account_id: accountIdText.optional() }),
+        body: z.object({
+          linked_account_id: accountIdText.optional(),
+          readOnlyWorkflow: z
+            .boolean({ error: 'is neither true nor false' })
+            .optional()
+            .describe('true: the token may look at workflows, and not change, switch or run them'),
+        }),
         response: {
           200: z.object({
             token: z.string(),
@@ -48,6 +54,7 @@ export function sessionRoutes(app: ApiApp, deps: ApiDeps): void {
       }
       const issued = await issueSessionToken(deps, tenant, account, {
         forceNew: request.query.force_refresh === 'true',
+        isWorkflowReadOnly: request.body.readOnlyWorkflow ?? false,
       });
       return {
         token: issued.token,

@@ -126,7 +126,7 @@ function editRoutes(app: ApiApp, deps: ApiDeps): void {
   app.post(
     base,
     {
-      config: { auth: 'account?' },
+      config: { auth: 'account?', changesWorkflows: true },
       schema: {
         tags,
         summary: 'Create a workflow: a draft with its start node',
@@ -146,7 +146,7 @@ function editRoutes(app: ApiApp, deps: ApiDeps): void {
   app.put(
     `${base}/:workflowId`,
     {
-      config: { auth: 'account?' },
+      config: { auth: 'account?', changesWorkflows: true },
       schema: {
         tags,
         summary: 'Change a workflow: its name and settings, or the nodes and edges of its draft (wholesale)',
@@ -168,7 +168,7 @@ function editRoutes(app: ApiApp, deps: ApiDeps): void {
   app.put(
     `${base}/:workflowId/publish`,
     {
-      config: { auth: 'account?' },
+      config: { auth: 'account?', changesWorkflows: true },
       schema: {
         tags,
         summary: 'Publish the draft as a version, restore a version, or unpublish',
@@ -199,7 +199,7 @@ function editRoutes(app: ApiApp, deps: ApiDeps): void {
   app.delete(
     `${base}/:workflowId`,
     {
-      config: { auth: 'account?' },
+      config: { auth: 'account?', changesWorkflows: true },
       schema: {
         tags,
         summary: 'Delete a workflow with its draft and versions',
@@ -255,7 +255,7 @@ function readRoutes(app: ApiApp, deps: ApiDeps): void {
   app.get(
     `${base}/:workflowId/edit`,
     {
-      config: { auth: 'account?' },
+      config: { auth: 'account?', changesWorkflows: true },
       schema: {
         tags,
         summary: 'Read the draft of a workflow',
