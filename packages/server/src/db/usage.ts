@@ -3,33 +3,40 @@ import type { Pool } from 'pg';
 import type { Db } from '#db/schema';
 import type { Tenant } from '#domain/tenant';
 
-// Rows that a retry copied were counted with the execution that wrote them.
+// One look by key for each execution and each journal, whatever the planner believes of tables that have just grown: it
+// joined them whole once (3 s for 500 executions instead of 20 ms). Rows that a retry copied were counted with the
+// execution that wrote them.
 const count = `with taken as (
     delete from usage_pending where execution_id in (
       select execution_id from usage_pending order by execution_id limit $1 for update skip locked)
     returning execution_id
   ), ended as materialized (
-    select e.* from taken join execution e on e.id = taken.execution_id
-  ), typed as (
-    select v.workflow_id, v.version, n ->> 'id' as node_id, n ->> 'node_type' as node_type
+    select e.* from taken cross join lateral (
+      select id, org_id, environment, linked_account_id, account_id, workflow_id, workflow_version, state, kept_seq,
+        finished_at
+      from execution where id = taken.execution_id limit 1) e
+  ), typed as materialized (
+    select v.workflow_id, v.version,
+      array_agg(n ->> 'id') filter (where n ->> 'node_type' = 'app_action') as callers,
+      array_agg(n ->> 'id') filter (where n ->> 'node_type' in ('custom_code', 'function')) as coders
     from (select distinct workflow_id, workflow_version from ended) k
     join workflow_version v on v.workflow_id = k.workflow_id and v.version = k.workflow_version
     cross join jsonb_array_elements(v.document -> 'nodes') n
-  ), worked as (
-    select e.id,
-      count(*) filter (where j.kind = 'outcome' and j.status <> 'retrying' and j.seq > 0) as node_runs,
-      count(*) filter (where j.kind = 'start' and t.node_type = 'app_action') as app_calls,
-      sum(j.duration_ms) filter (where j.kind = 'outcome' and t.node_type in ('custom_code', 'function')) as code_ms,
-      sum(coalesce(pg_column_size(j.input), 0) + coalesce(pg_column_size(j.output), 0)
-        + coalesce(pg_column_size(j.error), 0) + coalesce(pg_column_size(j.console), 0)
-        + coalesce(pg_column_size(i.content), 0) + coalesce(pg_column_size(o.content), 0)) as bytes
-    from ended e join journal j on j.execution_id = e.id and j.seq > coalesce(e.kept_seq, -1)
-    left join typed t on t.workflow_id = e.workflow_id and t.version = e.workflow_version and t.node_id = j.node_id
-    left join blob i on j.input_blob is not null
-      and i.org_id = j.org_id and i.environment = j.environment and i.hash = j.input_blob
-    left join blob o on j.output_blob is not null
-      and o.org_id = j.org_id and o.environment = j.environment and o.hash = j.output_blob
-    group by e.id
+    group by 1, 2
+  ), worked as materialized (
+    select e.*, w.*
+    from ended e left join typed t on t.workflow_id = e.workflow_id and t.version = e.workflow_version
+    cross join lateral (
+      select count(*) filter (where j.kind = 'outcome' and j.status <> 'retrying' and j.seq > 0) as node_runs,
+        count(*) filter (where j.kind = 'start' and j.node_id = any(t.callers)) as app_calls,
+        sum(j.duration_ms) filter (where j.kind = 'outcome' and j.node_id = any(t.coders)) as code_ms,
+        sum(coalesce(pg_column_size(j.input), 0) + coalesce(pg_column_size(j.output), 0)
+          + coalesce(pg_column_size(j.error), 0) + coalesce(pg_column_size(j.console), 0)
+          + case when j.input_blob is null then 0 else coalesce((select pg_column_size(b.content) from blob b
+              where b.org_id = j.org_id and b.environment = j.environment and b.hash = j.input_blob), 0) end
+          + case when j.output_blob is null then 0 else coalesce((select pg_column_size(b.content) from blob b
+              where b.org_id = j.org_id and b.environment = j.environment and b.hash = j.output_blob), 0) end) as bytes
+      from journal j where j.execution_id = e.id and j.seq > coalesce(e.kept_seq, -1)) w
   ), counted as (
     insert into usage_day as u (org_id, environment, day, linked_account_id, account_id, workflow_id, completed, errored,
       stopped, timed_out, terminated, node_runs, app_calls, code_ms, bytes_stored)
@@ -37,9 +44,8 @@ const count = `with taken as (
       max(e.account_id), e.workflow_id, count(*) filter (where e.state = 'completed'),
       count(*) filter (where e.state = 'errored'), count(*) filter (where e.state = 'stopped'),
       count(*) filter (where e.state = 'timed_out'), count(*) filter (where e.state = 'terminated'),
-      coalesce(sum(w.node_runs), 0), coalesce(sum(w.app_calls), 0), coalesce(sum(w.code_ms), 0),
-      coalesce(sum(w.bytes), 0)
-    from ended e left join worked w on w.id = e.id
+      sum(e.node_runs), sum(e.app_calls), coalesce(sum(e.code_ms), 0), coalesce(sum(e.bytes), 0)
+    from worked e
     group by 1, 2, 3, 4, 6 order by 1, 2, 3, 4, 6
     on conflict (org_id, environment, day, linked_account_id, workflow_id) do update set
       completed = u.completed + excluded.completed, errored = u.errored + excluded.errored,
