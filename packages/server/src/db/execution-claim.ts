@@ -124,3 +124,39 @@ export async function releaseExecutions(
   );
   return rows;
 }
+
+/**
+ * Takes a run from its own worker, which it broke: it is to be queued for a later time, or ends as errored when it
+ * was lost `mostLosses` times.
+ *
+ * @returns undefined: it is not this worker's any longer
+ */
+export async function giveBackBroken(
+  client: PoolClient,
+  run: {
+    readonly workerId: string;
+    readonly executionId: string;
+    /** Where it broke; '' when nobody knows. */
+    readonly nodeId: string;
+    /** The fault may be its own, and counts as a loss. */
+    readonly isCounted: boolean;
+    readonly mostLosses: number;
+    /** What it says when it ends. */
+    readonly giveUp: string;
+  },
+): Promise<{ readonly lost_count: number; readonly is_queued: boolean } | undefined> {
+  const { rows } = await client.query<{ lost_count: number; is_queued: boolean }>(
+    `with broken as (
+       select id, lost_count + $3::int as losses from execution where id = $2 and owner = $1 for update
+     )
+     update execution e set owner = null, lost_count = losses,
+       state = case when losses < $4 then 'queued' else 'errored' end,
+       finished_at = case when losses < $4 then null else now() end,
+       error_text = case when losses < $4 then error_text else $5 end,
+       failed_node_id = case when losses < $4 then failed_node_id else nullif($6, '') end
+     from broken where e.id = broken.id
+     returning e.lost_count, e.state = 'queued' as is_queued`,
+    [run.workerId, run.executionId, Number(run.isCounted), run.mostLosses, run.giveUp, run.nodeId],
+  );
+  return rows[0];
+}

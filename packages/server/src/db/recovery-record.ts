@@ -62,11 +62,18 @@ export async function unknownOutcomesQueue(pool: Pool, tenant: Tenant): Promise<
   };
   const known = await find();
   if (known !== undefined) return known;
-  // A queue that somebody made under the name before becomes the one.
+  // Of those who make it at the same time one succeeds, whichever of the two unique keys the others meet.
   await pool.query(
     `insert into recovery_queue (id, org_id, environment, name, is_built_in) values ($1, $2, $3, $4, true)
-     on conflict (org_id, environment, name) do update set is_built_in = true`,
+     on conflict do nothing`,
     [newId(), tenant.orgId, tenant.environment, builtInName],
+  );
+  const made = await find();
+  if (made !== undefined) return made;
+  // A queue that somebody made under the name before becomes the one.
+  await pool.query(
+    `update recovery_queue set is_built_in = true where org_id = $1 and environment = $2 and name = $3`,
+    [tenant.orgId, tenant.environment, builtInName],
   );
   return (await find())!;
 }

@@ -9,6 +9,7 @@ import {
   succeededBatches,
   type ContainerRef,
 } from '#db/batch-journal';
+import { whileDatabaseIsAway } from '#db/database-fault';
 import type { StoredJournalRow } from '#db/execution-claim';
 import type { OpenRow } from '#engine/recording/sealed-parts';
 import { historyOf, type HistoryEntry } from '#engine/run-history';
@@ -42,36 +43,47 @@ export interface ContainerPasts {
   block(place: ContainerRef): Promise<BlockPast>;
 }
 
-export function containerPasts(pool: Pool, open: OpenRow): ContainerPasts {
+/** @param of.isOver - the worker's life has ended: a database that is away is waited for no longer */
+export function containerPasts(
+  pool: Pool,
+  open: OpenRow,
+  of: { readonly isOver: () => boolean },
+): ContainerPasts {
   const one = (row: StoredJournalRow | undefined): HistoryEntry | undefined =>
     row === undefined ? undefined : historyOf([row], open)[0];
+
+  async function loop(place: ContainerRef): Promise<LoopPast> {
+    const [ends, last, rows] = await Promise.all([
+      finishedBatches(pool, place),
+      lastBatch(pool, place),
+      openBatchRows(pool, place, { isEndedIncluded: false }),
+    ]);
+    const indexes = (isSuccess: boolean): number[] =>
+      ends.filter((end) => (end.status === 'success') === isSuccess).flatMap((end) => end.indexes);
+    const ended = ends.find((end) => end.is_end);
+    return {
+      succeeded: indexes(true),
+      failed: indexes(false),
+      firstFailure: ends.find((end) => end.first_failure !== null)?.first_failure ?? undefined,
+      endedBy: ended === undefined ? undefined : { message: ended.end_message ?? undefined },
+      last: one(last),
+      open: historyOf(rows, open),
+    };
+  }
+
+  async function block(place: ContainerRef): Promise<BlockPast> {
+    const [last, rows] = await Promise.all([
+      lastBatch(pool, place),
+      openBatchRows(pool, place, { isEndedIncluded: true }),
+    ]);
+    return { last: one(last), rows: historyOf(rows, open) };
+  }
+
   return {
-    async loop(place) {
-      const [ends, last, rows] = await Promise.all([
-        finishedBatches(pool, place),
-        lastBatch(pool, place),
-        openBatchRows(pool, place, { isEndedIncluded: false }),
-      ]);
-      const indexes = (isSuccess: boolean): number[] =>
-        ends.filter((end) => (end.status === 'success') === isSuccess).flatMap((end) => end.indexes);
-      const ended = ends.find((end) => end.is_end);
-      return {
-        succeeded: indexes(true),
-        failed: indexes(false),
-        firstFailure: ends.find((end) => end.first_failure !== null)?.first_failure ?? undefined,
-        endedBy: ended === undefined ? undefined : { message: ended.end_message ?? undefined },
-        last: one(last),
-        open: historyOf(rows, open),
-      };
-    },
-    outputs: async (place) => historyOf(await succeededBatches(pool, place), open),
-    async block(place) {
-      const [last, rows] = await Promise.all([
-        lastBatch(pool, place),
-        openBatchRows(pool, place, { isEndedIncluded: true }),
-      ]);
-      return { last: one(last), rows: historyOf(rows, open) };
-    },
+    loop: (place) => whileDatabaseIsAway(() => loop(place), of),
+    outputs: (place) =>
+      whileDatabaseIsAway(async () => historyOf(await succeededBatches(pool, place), open), of),
+    block: (place) => whileDatabaseIsAway(() => block(place), of),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { isDatabaseAway } from '#db/database-fault';
+import { isContended, isDatabaseAway, pauseBeforeRetry } from '#db/database-fault';
 import {
   flushJournal,
   storeLargeValues,
@@ -18,6 +18,18 @@ export class LeaseLostError extends Error {
   constructor() {
     super('This worker was declared dead: its runs belong to other workers now.');
     this.name = 'LeaseLostError';
+  }
+}
+
+/** The database was there and did not take a row; `cause` is what it said. */
+export class UnwrittenRowError extends Error {
+  /** Undefined: it was the end of the run. */
+  readonly nodeId: string | undefined;
+
+  constructor(nodeId: string | undefined, cause: unknown) {
+    super('A row of the journal could not be written.', { cause });
+    this.name = 'UnwrittenRowError';
+    this.nodeId = nodeId;
   }
 }
 
@@ -40,12 +52,22 @@ export interface Journal {
   room(): Promise<void>;
 }
 
+/** The journal of a worker, as its owner sees it. */
+export interface WorkerJournal extends Journal {
+  /** A run is not in memory any longer: what could not be written of it says nothing about its next time. */
+  forget(executionId: string): void;
+}
+
 export interface JournalDeps {
   readonly pool: Pool;
   readonly log: Pick<Logger, 'warn' | 'error'>;
   readonly crash?: CrashHook | undefined;
   /** Called once, when a flush is refused. */
   readonly onLeaseLost: () => void;
+  /** Rows of one execution cannot be written, whether anybody waits for them or not. None of its later ones is. */
+  readonly onBroken: (executionId: string, error: unknown) => void;
+  /** The worker's life has ended: what cannot be written now is for others to do again. */
+  readonly isOver: () => boolean;
 }
 
 interface Waiter {
@@ -61,7 +83,8 @@ interface Batch {
 }
 
 const largestFlush = 2_000;
-const retryEveryMs = 200;
+/** Some 10 s: what one write brings about by itself must not hold up those of others. */
+const mostTriesOfItsOwn = 10;
 /** What nobody waits for is written with what somebody waits for, or after this time. */
 const longestUnwaitedMs = 25;
 const mostUnwaited = 500;
@@ -69,13 +92,15 @@ const mostUnwaited = 500;
 const mostBuffered = 4_000;
 
 /** Opens the journal for one worker id; after a lost lease a new one is opened under a new id. */
-export function openJournal(deps: JournalDeps, workerId: string): Journal {
+export function openJournal(deps: JournalDeps, workerId: string): WorkerJournal {
   let rows: JournalRow[] = [];
   let endings: RunEnding[] = [];
   let waiters: Waiter[] = [];
   let running: Promise<void> | undefined;
   let unwaited: NodeJS.Timeout | undefined;
   let isLost = false;
+  /** Executions a row of which is missing: another one behind it would tell a story that did not happen. */
+  const broken = new Map<string, Error>();
 
   function kick(): void {
     clearTimeout(unwaited);
@@ -101,14 +126,38 @@ export function openJournal(deps: JournalDeps, workerId: string): Journal {
       deliver(batch.waiters, await write(batch));
     } catch (error) {
       const parts = error instanceof LeaseLostError ? [] : byExecution(batch);
-      if (parts.length > 1) {
-        // The database refuses something in here: one execution must not take its neighbours with it.
-        for (const part of parts) await settle(part);
-      } else {
-        if (parts.length === 1) deps.log.error({ err: error }, 'A journal row was refused by the database.');
-        for (const waiter of batch.waiters) waiter.reject(error as Error);
+      // Something in here cannot be written: one execution must not take its neighbours with it.
+      if (parts.length > 1) for (const part of parts) await settle(part);
+      else if (parts.length === 1) await breakOff(batch, error);
+      else for (const waiter of batch.waiters) waiter.reject(error as Error);
+    }
+  }
+
+  /** Writes of one execution what can be written, up to the first row that cannot, and nothing after it. */
+  async function breakOff(batch: Batch, error: unknown): Promise<void> {
+    const executionId = (batch.rows[0] ?? batch.endings[0] ?? batch.waiters[0])!.executionId;
+    const reason = isDatabaseAway(error) ? (error as Error) : await findUnwritten(batch, error);
+    deps.log.error({ err: error, executionId }, 'Rows of an execution could not be written.');
+    broken.set(executionId, reason);
+    const others = <T extends { readonly executionId: string }>(of: readonly T[]): T[] =>
+      of.filter((one) => one.executionId !== executionId);
+    const waiting = waiters.filter((waiter) => waiter.executionId === executionId);
+    rows = others(rows);
+    endings = others(endings);
+    waiters = others(waiters);
+    for (const waiter of [...batch.waiters, ...waiting]) waiter.reject(reason);
+    if (!(reason instanceof LeaseLostError)) deps.onBroken(executionId, reason);
+  }
+
+  async function findUnwritten(batch: Batch, error: unknown): Promise<Error> {
+    for (const row of batch.rows) {
+      try {
+        await write({ rows: [row], endings: [], waiters: [] });
+      } catch (fault) {
+        return fault instanceof LeaseLostError ? fault : new UnwrittenRowError(row.nodeId, fault);
       }
     }
+    return new UnwrittenRowError(undefined, error);
   }
 
   /** Whole buffers: a waiter's rows are never in a later flush than the waiter. */
@@ -122,7 +171,7 @@ export function openJournal(deps: JournalDeps, workerId: string): Journal {
 
   async function write(batch: Batch): Promise<FlushResult> {
     crashBefore(deps.crash, batch);
-    for (;;) {
+    for (let tries = 1; ; tries += 1) {
       try {
         await storeLargeValues(
           deps.pool,
@@ -137,9 +186,11 @@ export function openJournal(deps: JournalDeps, workerId: string): Journal {
         return result;
       } catch (error) {
         if (error instanceof LeaseLostError || !isDatabaseAway(error)) throw error;
+        if (deps.isOver()) throw loseLease();
+        if (tries >= mostTriesOfItsOwn && isContended(error)) throw error;
         // Nobody knows whether it was committed, so the same rows go again; the fence ends this if it takes too long.
         deps.log.warn({ err: error }, 'The journal could not reach the database; trying again.');
-        await new Promise((resolve) => setTimeout(resolve, retryEveryMs));
+        await pauseBeforeRetry(tries);
       }
     }
   }
@@ -177,11 +228,13 @@ export function openJournal(deps: JournalDeps, workerId: string): Journal {
 
   return {
     add(row) {
+      if (broken.has(row.executionId)) return;
       rows.push(row);
       if (rows.length >= mostUnwaited) kick();
       else unwaited ??= setTimeout(kick, longestUnwaitedMs);
     },
     addAndCommit(row) {
+      if (broken.has(row.executionId)) return Promise.reject(broken.get(row.executionId));
       rows.push(row);
       return wait(row.executionId);
     },
@@ -202,6 +255,7 @@ export function openJournal(deps: JournalDeps, workerId: string): Journal {
       if (hasWork()) kick();
       await running;
     },
+    forget: (executionId) => void broken.delete(executionId),
   };
 }
 

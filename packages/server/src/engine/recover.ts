@@ -7,8 +7,8 @@ import type { Queue } from '#engine/queue';
 
 const silentAfterMs = 3_000;
 const runsAtOnce = 1_000;
-/** An execution that was lost this often is not tried again. */
-const mostLosses = 5;
+/** An execution that was lost this often, with its worker or by a fault of its own, is not tried again. */
+export const mostLosses = 5;
 
 /**
  * Declares silent workers dead and queues their runs again. Any worker may do it, several at once too.
@@ -47,8 +47,16 @@ export async function queueRunsOfDeadWorkers(
   const jobOf = (run: FreedRun) => ({ executionId: run.id });
   await queue.enqueue(client, jobs.filter((run) => run.lost_count < 2).map(jobOf));
   for (const run of jobs.filter(({ lost_count }) => lost_count >= 2)) {
-    const spreadMs = Math.random() * 1_000 * 2 ** run.lost_count;
-    await queue.delay(client, jobOf(run), new Date(clock.now().getTime() + spreadMs));
+    await queue.delay(
+      client,
+      jobOf(run),
+      new Date(clock.now().getTime() + spreadAfterLosses(run.lost_count)),
+    );
   }
   return runs;
+}
+
+/** Milliseconds after which a lost run is tried again: at random, in a span that doubles with each loss. */
+export function spreadAfterLosses(losses: number): number {
+  return Math.random() * 1_000 * 2 ** losses;
 }

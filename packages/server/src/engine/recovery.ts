@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { isDatabaseAway } from '#db/database-fault';
+import { whileDatabaseIsAway } from '#db/database-fault';
 import { addRecoveryRecord, findRecoveryQueue, unknownOutcomesQueue } from '#db/recovery-record';
 import type { Clock } from '#domain/clock';
 import type { Masked } from '#domain/masking/index';
@@ -39,6 +39,8 @@ export interface UnknownOutcome {
   /** The input of the node. */
   readonly payload: unknown;
   readonly mask: (value: unknown) => Masked;
+  /** Aborted: nobody waits for it any longer. */
+  readonly signal: AbortSignal;
 }
 
 export interface Recovery {
@@ -54,7 +56,6 @@ export interface Recovery {
   addUnknownOutcome(tenant: Tenant, outcome: UnknownOutcome): Promise<void>;
 }
 
-const retryEveryMs = 200;
 /** As much as an execution takes in. */
 const mostPayloadBytes = 10 * 1024 * 1024;
 
@@ -114,29 +115,23 @@ export function createRecovery(deps: {
     async addUnknownOutcome(tenant, { failed, mask, ...outcome }) {
       const payload = mask(outcome.payload ?? null);
       const none = mask({});
-      for (;;) {
-        try {
-          await addRecoveryRecord(pool, tenant, {
-            queueId: await unknownOutcomesQueue(pool, tenant),
-            key: `unknown:${outcome.executionId}:${failed.nodeId}:${outcome.batch}`,
-            dedupKey: outcome.dedupKey,
-            executionId: outcome.executionId,
-            batch: outcome.batch,
-            failedNode: { id: failed.nodeId, name: failed.nodeName },
-            errorClass: 'unknown_outcome',
-            errorMessage: String(mask(failed.message).shown),
-            columnValues: {},
-            payload: payload.shown,
-            seal: sealer(payload, none),
-            at: clock.now(),
-          });
-          return;
-        } catch (error) {
-          // As the journal does: the run goes no further until it is written, here or on another worker.
-          if (!isDatabaseAway(error)) throw error;
-          await new Promise((resolve) => setTimeout(resolve, retryEveryMs));
-        }
-      }
+      const add = async (): Promise<unknown> =>
+        addRecoveryRecord(pool, tenant, {
+          queueId: await unknownOutcomesQueue(pool, tenant),
+          key: `unknown:${outcome.executionId}:${failed.nodeId}:${outcome.batch}`,
+          dedupKey: outcome.dedupKey,
+          executionId: outcome.executionId,
+          batch: outcome.batch,
+          failedNode: { id: failed.nodeId, name: failed.nodeName },
+          errorClass: 'unknown_outcome',
+          errorMessage: String(mask(failed.message).shown),
+          columnValues: {},
+          payload: payload.shown,
+          seal: sealer(payload, none),
+          at: clock.now(),
+        });
+      // As the journal does: the run goes no further until it is written, here or on another worker.
+      await whileDatabaseIsAway(add, { isOver: () => outcome.signal.aborted });
     },
   };
 }

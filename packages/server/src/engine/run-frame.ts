@@ -92,7 +92,10 @@ export function walkFrame(run: RunState, frame: Frame): Promise<FrameEnd> {
   function dispatch(ready: readonly number[]): void {
     if (!isHalted(run, frame)) {
       inFlight += ready.length;
-      for (const index of ready) run.step(frame, frame.walk.graph.nodes[index]!).then(settled, broke);
+      for (const index of ready) {
+        const node = frame.walk.graph.nodes[index]!;
+        run.step(frame, node).then(settled, (error: unknown) => broke(error, node));
+      }
     }
     if (inFlight === 0) over.resolve(endOf(run, frame));
   }
@@ -104,9 +107,9 @@ export function walkFrame(run: RunState, frame: Frame): Promise<FrameEnd> {
     dispatch(ready);
   }
 
-  function broke(error: unknown): void {
+  function broke(error: unknown, node: PlanNode): void {
     inFlight -= 1;
-    run.onBroken(error);
+    run.onBroken(error, node);
     dispatch([]);
   }
 

@@ -139,6 +139,7 @@ async function keepUnknown(
     failed: failureAt(node, failure),
     payload: logged,
     mask: (value) => run.journal.mask(value),
+    signal: run.abort.signal,
   });
 }
 

@@ -130,8 +130,8 @@ export interface RunState {
   readonly abort: AbortController;
   /** Runs one node to its end. `undefined`: it has not finished, or its frame goes no further from here. */
   readonly step: (frame: Frame, node: PlanNode) => Promise<Left | undefined>;
-  /** Ends the run because it cannot be walked or recorded. */
-  readonly onBroken: (error: unknown) => void;
+  /** The run cannot be walked or recorded, at this node if it is known. */
+  readonly onBroken: (error: unknown, node?: PlanNode) => void;
   halt: RunHalt | undefined;
   failure: RunFailure | undefined;
   response: RunResponse | undefined;

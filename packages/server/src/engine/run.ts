@@ -1,9 +1,11 @@
+import type { EndState } from '#db/journal-flush';
 import type { StoredWait } from '#db/wait';
 import { customFieldValues } from '#engine/custom-field-values';
 import { LeaseLostError } from '#engine/journal';
 import { defaultPort } from '#engine/nodes/node-type';
 import type { RunRecorder } from '#engine/recording/run-recorder';
 import { runContainer } from '#engine/run-container';
+import { faultOf, isRefusal, refusalOf, type RunFault } from '#engine/run-fault';
 import { newFrame, replay, walkFrame } from '#engine/run-frame';
 import { runNode } from '#engine/run-node';
 import { keepResult, takePinned } from '#engine/run-record';
@@ -20,12 +22,15 @@ import {
 } from '#engine/run-state';
 import { runWaits } from '#engine/run-waits';
 import { leave } from '#engine/walk';
+import type { PlanNode } from '#engine/workflow-plan';
 
 export interface RunResult {
   /** `left`: another worker or a later time continues it. */
   readonly state: RunHalt;
   readonly response?: Omit<RunResponse, 'nodeId'> | undefined;
   readonly failure?: RunFailure | undefined;
+  /** Only of `left`: it is this worker's still, which gives it back to be tried again. */
+  readonly fault?: RunFault | undefined;
 }
 
 /** One execution that this worker owns and walks. */
@@ -43,6 +48,8 @@ export interface Run {
   wake(wait: StoredWait): boolean;
   /** Lets go without writing anything: the lease is lost. */
   abandon(): void;
+  /** What it has added to the journal cannot be written. */
+  breakOff(error: unknown): void;
 }
 
 /**
@@ -55,6 +62,7 @@ export function startRun(deps: RunDeps, journal: RunRecorder, input: RunInput): 
   let isEnding = false;
   /** Work that keeps the run in memory: whatever is under way and does not wait. */
   let active = 0;
+  let fault: RunFault | undefined;
 
   const run: RunState = {
     deps,
@@ -108,41 +116,69 @@ export function startRun(deps: RunDeps, journal: RunRecorder, input: RunInput): 
     );
   }
 
-  function onBroken(error: unknown): void {
+  /**
+   * The run cannot be walked or recorded. Only what the database will never take ends it; after everything else it
+   * is let go as it stands in the journal, and goes on from there later.
+   */
+  function onBroken(error: unknown, node?: PlanNode): void {
     if (error instanceof LeaseLostError) {
       abandon();
       return;
     }
-    deps.log.error({ err: error, executionId }, 'A run broke.');
-    const message = 'The engine could not record this run. See the server log.';
-    haltRun(run, 'errored', { nodeId: '', nodeName: '', message });
+    deps.log.error({ err: error, executionId, nodeId: node?.id }, 'A run broke.');
+    if (isRefusal(error)) {
+      haltRun(run, 'errored', refusalOf(error, node, plan));
+    } else {
+      fault ??= faultOf(error, node, plan);
+      abandon();
+    }
   }
 
   async function end(): Promise<RunResult> {
     isEnding = true;
     const failure = run.halt === undefined ? root.halt?.failure : run.failure;
-    const state = run.halt ?? (failure === undefined ? 'completed' : 'errored');
-    try {
-      if (state !== 'left') await writeEnd(state, failure);
-    } catch (error) {
-      if (!(error instanceof LeaseLostError))
-        deps.log.error({ err: error, executionId }, 'A run could not end.');
-      run.halt = 'left';
-    }
+    const ended = await writeEnd(run.halt ?? (failure === undefined ? 'completed' : 'errored'), failure);
     // Somebody else has it: what this process thinks of it counts for nothing.
-    return run.halt === 'left'
-      ? { state: 'left' }
-      : { state, response: run.response, failure: journal.shown(failure) };
+    return ended === undefined
+      ? { state: 'left', fault: journal.shown(fault) }
+      : { state: ended.state, response: run.response, failure: journal.shown(ended.failure) };
   }
 
-  async function writeEnd(state: Exclude<RunHalt, 'left'>, failure: RunFailure | undefined): Promise<void> {
+  interface End {
+    readonly state: EndState;
+    readonly failure: RunFailure | undefined;
+  }
+
+  /** Undefined: it could not be written, and the run goes on later from what is in the journal. */
+  async function writeEnd(state: RunHalt, failure: RunFailure | undefined): Promise<End | undefined> {
+    if (state === 'left') return undefined;
+    try {
+      try {
+        await recordEnd({ state, failure });
+        return { state, failure };
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        // What led to this end is not in the journal, so it did not happen; that it failed can be written.
+        const refused = { state: 'errored', failure: refusalOf(error, undefined, plan) } as const;
+        await recordEnd(refused);
+        return refused;
+      }
+    } catch (error) {
+      if (error instanceof LeaseLostError) return undefined;
+      deps.log.error({ err: error, executionId }, 'A run could not end.');
+      fault ??= faultOf(error, undefined, plan);
+      return undefined;
+    }
+  }
+
+  async function recordEnd({ state, failure }: End): Promise<void> {
     await journal.end({
       executionId,
       state,
       responseNodeId: run.response?.nodeId,
       statusCode: run.response?.statusCode,
       failedNodeId: failure?.nodeId,
-      errorText: failure?.message.replaceAll('\u0000', ''),
+      errorText: failure?.message.replaceAll('\u0000', '').toWellFormed(),
       customFields: customFieldValues(plan.customFields, root.scope),
       nodeCount: plan.nodes.length,
       finishedNodeCount: root.walk.settled,
@@ -169,6 +205,7 @@ export function startRun(deps: RunDeps, journal: RunRecorder, input: RunInput): 
     finished,
     stop: () => haltAtOnce('stopped'),
     abandon,
+    breakOff: (error) => onBroken(error),
     wake: (wait) => !isEnding && run.halt === undefined && run.waits.deliver(wait),
     timeOut() {
       haltAtOnce('timed_out');

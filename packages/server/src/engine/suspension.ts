@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { clientTransaction } from '#db/client-transaction';
-import { isDatabaseAway } from '#db/database-fault';
+import { whileDatabaseIsAway } from '#db/database-fault';
 import { groupCommit } from '#db/group-commit';
 import { deleteWaits, insertWaits, suspendExecution, type NewWait } from '#db/wait';
 import { lockLiveWorker } from '#db/worker';
@@ -26,7 +26,6 @@ export interface Suspension {
 }
 
 const mostAtOnce = 500;
-const retryEveryMs = 200;
 
 export function openSuspension(
   deps: {
@@ -45,16 +44,11 @@ export function openSuspension(
   const waits = groupCommit(write, mostAtOnce);
 
   async function write(batch: readonly NewWait[]): Promise<undefined[]> {
-    for (;;) {
-      try {
-        if (!(await insertWaits(pool, workerId, batch))) throw new LeaseLostError();
-        return batch.map(() => undefined);
-      } catch (error) {
-        if (deps.isOver() || !isDatabaseAway(error)) throw error;
-        deps.log.warn({ err: error }, 'A wait could not be written; trying again.');
-        await new Promise((resolve) => setTimeout(resolve, retryEveryMs));
-      }
-    }
+    const insert = (): Promise<boolean> => insertWaits(pool, workerId, batch);
+    const onAway = (error: unknown): void =>
+      deps.log.warn({ err: error }, 'A wait could not be written; trying again.');
+    if (!(await whileDatabaseIsAway(insert, { isOver: deps.isOver, onAway }))) throw new LeaseLostError();
+    return batch.map(() => undefined);
   }
 
   return {

@@ -63,7 +63,13 @@ test('what one run has written is known to be written, however much others go on
   const workerId = newId();
   await insertWorker(pool, workerId);
   const journal = openJournal(
-    { pool, log: pino({ level: 'silent' }), onLeaseLost: () => undefined },
+    {
+      pool,
+      log: pino({ level: 'silent' }),
+      onLeaseLost: () => undefined,
+      onBroken: (_id, error) => assert.fail(String(error)),
+      isOver: () => false,
+    },
     workerId,
   );
   const over = new AbortController();

@@ -1,8 +1,14 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { lastSeqs } from '#db/batch-journal';
-import { claimExecutions, loadJournals, releaseExecutions, type ClaimedExecution } from '#db/execution-claim';
-import { isDatabaseAway } from '#db/database-fault';
+import {
+  claimExecutions,
+  giveBackBroken,
+  loadJournals,
+  releaseExecutions,
+  type ClaimedExecution,
+} from '#db/execution-claim';
+import { isDatabaseAway, whileDatabaseIsAway } from '#db/database-fault';
 import { clientTransaction } from '#db/client-transaction';
 import { loadWaits } from '#db/wait';
 import { lockLiveWorker, runsOf } from '#db/worker';
@@ -10,10 +16,11 @@ import type { Tenant } from '#domain/tenant';
 import { failureOf } from '#engine/node-failure';
 import { accountValues } from '#engine/account-values';
 import { containerPasts, insideSoFar } from '#engine/container-past';
-import { LeaseLostError, openJournal, type Journal } from '#engine/journal';
+import { LeaseLostError, openJournal } from '#engine/journal';
 import { takeLease, type Lease } from '#engine/lease';
 import type { PlanCache } from '#engine/plan-cache';
 import type { Queue } from '#engine/queue';
+import { mostLosses, spreadAfterLosses } from '#engine/recover';
 import type { RunDeps, RunInput } from '#engine/run-state';
 import { historyOf, triggerHeaders } from '#engine/run-history';
 import { openRecorder } from '#engine/recording/run-recorder';
@@ -21,6 +28,7 @@ import { rowOpener } from '#engine/recording/sealed-parts';
 import type { Vault } from '#vault/index';
 import { openSuspension } from '#engine/suspension';
 import { startRun, type Run } from '#engine/run';
+import type { RunFault } from '#engine/run-fault';
 
 export interface WorkerDeps extends Omit<RunDeps, 'suspension' | 'pasts'> {
   readonly pool: Pool;
@@ -74,7 +82,15 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
   let isOver = false;
   const lease: Lease = await takeLease(deps, lose);
   const id = lease.workerId;
-  const journal: Journal = openJournal({ ...deps, onLeaseLost: lose }, id);
+  const journal = openJournal(
+    {
+      ...deps,
+      onLeaseLost: lose,
+      onBroken: (executionId, error) => runs.get(executionId)?.breakOff(error),
+      isOver: () => isOver,
+    },
+    id,
+  );
   const suspension = openSuspension(
     {
       ...deps,
@@ -90,7 +106,7 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
   const openRow = rowOpener(deps.vault);
   /** Of the claimed ones in memory. */
   const payloadBytes = new Map<string, number>();
-  const pasts = containerPasts(deps.pool, openRow);
+  const pasts = containerPasts(deps.pool, openRow, { isOver: () => isOver });
   let strays: readonly string[] = [];
 
   function lose(): void {
@@ -246,10 +262,37 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
   }
 
   async function forgetWhenFinished(run: Run): Promise<void> {
-    await run.finished;
-    runs.delete(run.executionId);
-    payloadBytes.delete(run.executionId);
+    const { executionId } = run;
+    const { fault } = await run.finished;
+    if (fault !== undefined) await giveBack(executionId, fault);
+    runs.delete(executionId);
+    payloadBytes.delete(executionId);
+    journal.forget(executionId);
     deps.onRunEnded(run);
+  }
+
+  /** Queues a run again that could not go on, later each time. One that broke too often ends. */
+  async function giveBack(executionId: string, { reason, nodeId, isCounted }: RunFault): Promise<void> {
+    const giveUp = `It could not go on, ${mostLosses} times over, and is not tried again: ${reason}.`;
+    const of = { workerId: id, executionId, nodeId, isCounted, mostLosses, giveUp };
+    try {
+      await whileDatabaseIsAway(
+        () =>
+          clientTransaction(deps.pool, async (client) => {
+            if (!(await lockLiveWorker(client, id))) throw new LeaseLostError();
+            const given = await giveBackBroken(client, of);
+            if (given?.is_queued !== true) return;
+            const due = new Date(deps.clock.now().getTime() + spreadAfterLosses(given.lost_count));
+            await deps.queue.delay(client, { executionId }, due);
+          }),
+        { isOver: () => isOver },
+      );
+    } catch (error) {
+      // It is a stray then, which the tick gives back, or somebody else's already.
+      if (!(error instanceof LeaseLostError)) {
+        deps.log.error({ err: error, executionId }, 'A broken run could not be given back.');
+      }
+    }
   }
 
   async function tick(): Promise<void> {
