@@ -1,3 +1,4 @@
+import { escapeHtml } from '#domain/escape-html';
 import type { FieldProblem } from '#domain/errors';
 import type { Form, FormField, FormValues } from '#human-tasks/index';
 
@@ -16,8 +17,8 @@ export function formPage(form: Form, dueAt: Date, refused?: Refused): string {
   const title = refused === undefined ? form.title : `Please correct: ${form.title}`;
   return page(
     title,
-    `<h1>${escaped(form.title)}</h1>
-${form.description === '' ? '' : `<p class="description">${escaped(form.description)}</p>`}
+    `<h1>${escapeHtml(form.title)}</h1>
+${form.description === '' ? '' : `<p class="description">${escapeHtml(form.description)}</p>`}
 ${problems.size === 0 ? '' : summary(form, problems)}
 <form method="post" novalidate>
 ${form.fields.some(({ required }) => required) ? '<p class="quiet">Fields marked <span class="star">*</span> are required.</p>' : ''}
@@ -37,7 +38,7 @@ function summary({ fields }: Form, problems: ReadonlyMap<string, string>): strin
   const known = fields.filter(({ name }) => problems.has(name));
   const links = known.map(
     (field) =>
-      `<li><a href="#${anchorOf(field)}">${escaped(field.label)}</a> ${escaped(problems.get(field.name)!)}</li>`,
+      `<li><a href="#${anchorOf(field)}">${escapeHtml(field.label)}</a> ${escapeHtml(problems.get(field.name)!)}</li>`,
   );
   return `<div class="problems" role="alert" tabindex="-1" autofocus><h2>Not submitted yet</h2><ul>${links.join('')}</ul></div>`;
 }
@@ -56,16 +57,16 @@ function fieldHtml(field: FormField, value: string, problem: string | undefined)
     (described === '' ? '' : ` aria-describedby="${described}"`) +
     (problem === undefined ? '' : ' aria-invalid="true"');
   const required = field.required && !field.readOnly;
-  const label = `${escaped(field.label)}${required ? ' <span class="star" aria-hidden="true">*</span>' : ''}`;
+  const label = `${escapeHtml(field.label)}${required ? ' <span class="star" aria-hidden="true">*</span>' : ''}`;
   const beside =
-    (field.help === undefined ? '' : `<p class="quiet" id="${id}-help">${escaped(field.help)}</p>`) +
+    (field.help === undefined ? '' : `<p class="quiet" id="${id}-help">${escapeHtml(field.help)}</p>`) +
     (problem === undefined
       ? ''
-      : `<p class="problem" id="${id}-problem">${escaped(field.label)} ${escaped(problem)}.</p>`);
+      : `<p class="problem" id="${id}-problem">${escapeHtml(field.label)} ${escapeHtml(problem)}.</p>`);
   if (field.type === 'radio') {
     const options = field.options.map(({ label, value: own }, index) => {
       const marks = `${own === value ? ' checked' : ''}${field.readOnly ? ' disabled' : ''}${required ? ' required' : ''}`;
-      return `<label class="choice"><input type="radio" id="${id}-${index}" name="${field.name}" value="${escaped(own)}"${marks}>${escaped(label)}</label>`;
+      return `<label class="choice"><input type="radio" id="${id}-${index}" name="${field.name}" value="${escapeHtml(own)}"${marks}>${escapeHtml(label)}</label>`;
     });
     const invalid = problem === undefined ? '' : ' class="invalid"';
     return `<fieldset${described === '' ? '' : ` aria-describedby="${described}"`}${invalid}><legend>${label}</legend>${beside}${options.join('')}</fieldset>`;
@@ -78,22 +79,22 @@ function control(field: FormField, id: string, value: string, state: string, req
   if (field.readOnly) {
     const shown = field.options.find((option) => option.value === value)?.label ?? value;
     const same = shown === value ? common : `id="${id}"${state}`;
-    return `<input ${same} value="${escaped(shown)}" readonly>`;
+    return `<input ${same} value="${escapeHtml(shown)}" readonly>`;
   }
   switch (field.type) {
     case 'dropdown': {
       const options = field.options.map(
         ({ label, value: own }) =>
-          `<option value="${escaped(own)}"${own === value ? ' selected' : ''}>${escaped(label)}</option>`,
+          `<option value="${escapeHtml(own)}"${own === value ? ' selected' : ''}>${escapeHtml(label)}</option>`,
       );
       return `<select ${common}><option value="">Choose…</option>${options.join('')}</select>`;
     }
     case 'number':
-      return `<input ${common} inputmode="decimal" value="${escaped(value)}">`;
+      return `<input ${common} inputmode="decimal" value="${escapeHtml(value)}">`;
     case 'date':
-      return `<input ${common} type="date" value="${escaped(value)}">`;
+      return `<input ${common} type="date" value="${escapeHtml(value)}">`;
     default:
-      return `<textarea ${common} rows="${value.includes('\n') || value.length > 80 ? 5 : 1}">${escaped(`\n${value}`)}</textarea>`;
+      return `<textarea ${common} rows="${value.includes('\n') || value.length > 80 ? 5 : 1}">${escapeHtml(`\n${value}`)}</textarea>`;
   }
 }
 
@@ -143,7 +144,7 @@ function page(title: string, body: string): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${escaped(title)}</title>
+<title>${escapeHtml(title)}</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="/tasks/page.css">
 </head>
@@ -154,10 +155,6 @@ ${body}
 </body>
 </html>
 `;
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
 /** Colours are those of `packages/ui/src/tokens`. */

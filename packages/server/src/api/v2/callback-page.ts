@@ -1,3 +1,4 @@
+import { escapeHtml } from '#domain/escape-html';
 import type { CallbackHint, CallbackOutcome } from '#connections/index';
 
 /**
@@ -11,21 +12,21 @@ export function callbackPage(outcome: CallbackOutcome): string {
   const back =
     outcome.returnTo === undefined
       ? '<p class="quiet">You can close this window.</p>'
-      : `<p><a class="button" id="back" href="${escaped(outcome.returnTo)}">Back</a></p>`;
+      : `<p><a class="button" id="back" href="${escapeHtml(outcome.returnTo)}">Back</a></p>`;
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${escaped(title)}</title>
+<title>${escapeHtml(title)}</title>
 <link rel="stylesheet" href="/api/v1/callback.css">
 <script src="/api/v1/callback.js" defer></script>
 </head>
 <body data-outcome="${outcome.kind}">
 <main>
 <p class="mark ${isConnected ? 'good' : 'bad'}" aria-hidden="true">${isConnected ? '✓' : '!'}</p>
-<h1>${escaped(title)}</h1>
+<h1>${escapeHtml(title)}</h1>
 ${body}
 ${back}
 </main>
@@ -44,16 +45,16 @@ function connectedBody(outcome: Extract<CallbackOutcome, { kind: 'connected' }>)
   const who =
     outcome.identifier === undefined
       ? ''
-      : `<p>Signed in as <strong>${escaped(outcome.identifier)}</strong>.</p>`;
+      : `<p>Signed in as <strong>${escapeHtml(outcome.identifier)}</strong>.</p>`;
   const missing =
     outcome.missingScopes.length === 0
       ? ''
       : `<p role="status">These permissions were not granted, so some things will not work: ${list(outcome.missingScopes)}</p>`;
-  const whose = `<p>${escaped(outcome.organization)} can now use it for <strong>${escaped(outcome.account)}</strong>.</p>`;
+  const whose = `<p>${escapeHtml(outcome.organization)} can now use it for <strong>${escapeHtml(outcome.account)}</strong>.</p>`;
   const replaced =
     outcome.replacedIdentifier === undefined
       ? ''
-      : `<p role="status">Before, <strong>${escaped(outcome.replacedIdentifier)}</strong> was connected.</p>`;
+      : `<p role="status">Before, <strong>${escapeHtml(outcome.replacedIdentifier)}</strong> was connected.</p>`;
   return who + replaced + whose + missing;
 }
 
@@ -61,26 +62,22 @@ function failedBody(outcome: Extract<CallbackOutcome, { kind: 'failed' }>): stri
   const said =
     outcome.providerError === undefined
       ? ''
-      : `<p>${escaped(outcome.app ?? 'The app')} said:</p><blockquote>${escaped(outcome.providerError)}</blockquote>`;
+      : `<p>${escapeHtml(outcome.app ?? 'The app')} said:</p><blockquote>${escapeHtml(outcome.providerError)}</blockquote>`;
   const hint =
     outcome.hint === undefined
       ? ''
       : `<details><summary>For the developer of this integration</summary>${hintText(outcome.hint)}</details>`;
-  return `<p role="alert">${escaped(outcome.message)}</p>${said}${hint}`;
+  return `<p role="alert">${escapeHtml(outcome.message)}</p>${said}${hint}`;
 }
 
 function hintText(hint: CallbackHint): string {
   return hint.kind === 'scopes'
     ? `<p>These permissions were requested. Compare them with the ones that your app has at the provider:</p>${list(hint.requested)}`
-    : `<p>Register exactly this redirect URL at the provider, and compare client id and secret on the app's Settings page:</p><p><code>${escaped(hint.redirectUri)}</code></p>`;
+    : `<p>Register exactly this redirect URL at the provider, and compare client id and secret on the app's Settings page:</p><p><code>${escapeHtml(hint.redirectUri)}</code></p>`;
 }
 
 function list(items: readonly string[]): string {
-  return `<ul>${items.map((item) => `<li><code>${escaped(item)}</code></li>`).join('')}</ul>`;
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+  return `<ul>${items.map((item) => `<li><code>${escapeHtml(item)}</code></li>`).join('')}</ul>`;
 }
 
 /** A window that was opened for the authorization closes itself; any other goes back to the page it came from. */

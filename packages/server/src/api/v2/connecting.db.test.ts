@@ -144,7 +144,7 @@ test("a provider's error is shown in its own words, escaped, with the scopes to 
   });
   const page = await call('GET', `/api/v1/acme-crm/callback?${query.toString()}`);
   assert.equal(page.status, 400);
-  assert.match(page.text, /scope &#60;b&#62;users:read&#60;\/b&#62; is not allowed \(invalid_scope\)/);
+  assert.match(page.text, /scope &lt;b&gt;users:read&lt;\/b&gt; is not allowed \(invalid_scope\)/);
   assert.match(page.text, /<li><code>users:read<\/code><\/li>/);
 });
 

@@ -1,4 +1,5 @@
 import { AppError } from '#domain/errors';
+import { escapeHtml } from '#domain/escape-html';
 import { isRecord } from '#domain/exact-json';
 import { cutTemplates, type Expression } from '#domain/template/expression';
 import type { TemplateScope } from '#domain/template/lookup';
@@ -178,18 +179,6 @@ function readExpression(text: string): Expression {
 /** As Handlebars has it: an empty list is false. */
 function isTruthy(value: unknown): boolean {
   return Array.isArray(value) ? value.length > 0 : Boolean(value);
-}
-
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (character) => entities[character] ?? character);
 }
 
 function invalid(reason: string): AppError {
