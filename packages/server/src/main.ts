@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { connectors } from '@inlay/connectors';
-import pino, { type Logger } from 'pino';
+import type { Logger } from 'pino';
 import { buildApi } from '#api/server';
 import { acmeClientSecret, startAcmeCrm, type AcmeCrm } from '#boot/acme-crm';
 import { openDatabase, type OpenDatabase } from '#boot/database';
 import { ensureFirstOrganization, openDemo, type FirstOrganization } from '#boot/first-run';
 import { claimDataFolder, type RunState } from '#boot/instance';
+import { createLogger } from '#boot/logger';
 import { assertPortFree, explainListenError } from '#boot/port';
 import type { Config } from '#config';
 import { makeDefaultConfig } from '#configs/index';
@@ -214,18 +215,6 @@ function localAddress(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1';
   if (host === '::') return '[::1]';
   return host.includes(':') ? `[${host}]` : host;
-}
-
-/** Lines go to stderr, so that stdout holds only what `start` says to its user. */
-export function createLogger(config: Pick<Config, 'logLevel'>): Logger {
-  return pino(
-    {
-      level: config.logLevel,
-      base: null,
-      redact: ['*.authorization', '*.cookie', '*["x-api-key"]', '*.password', '*.secret', '*.token'],
-    },
-    pino.destination({ fd: 2, sync: false }),
-  );
 }
 
 function readVersion(): string {

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
+import { createLogger } from '#boot/logger';
 import { banner } from '#cli/banner';
 import { loadConfig } from '#config';
-import { createLogger, startInlay } from '#main';
+import { startInlay } from '#main';
 
 const drainLimitMs = 9_500;
 /** The launcher and the terminal may both deliver one Ctrl-C. */
