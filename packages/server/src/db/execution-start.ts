@@ -27,6 +27,8 @@ export interface NewExecution {
   readonly payload: StoredValue;
   /** What the caller sent beside the payload, when it is kept: `{headers}`. */
   readonly headers: StoredValue | undefined;
+  /** What masking took out of the two, sealed. */
+  readonly secretsSealed: Buffer | undefined;
   readonly nodeCount: number;
   /** The limit of its workflow, under the name of those who share it. */
   readonly concurrency: ExecutionConcurrency | undefined;
@@ -47,11 +49,11 @@ const insert = `with fence as materialized (
     select * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::json[], $8::text[], $9::text[],
       $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::boolean[], $16::int[], $17::text[],
       $18::text[], $19::text[], $20::json[], $21::bytea[], $22::json[], $23::bytea[], $24::int[], $25::timestamptz[],
-      $26::text[], $27::int[], $28::text[], $29::boolean[], $30::int[])
+      $26::text[], $27::int[], $28::text[], $29::boolean[], $30::int[], $31::bytea[])
       as u(id, org_id, environment, workflow_id, workflow_version, document, linked_account_id, account_id, config_id,
         app_slug, source, trigger_event, mode, is_owned, timeout_s, instance_tag, rerun_of, start_node_id, output,
         output_blob, input, input_blob, node_count, created_at, concurrency_key, concurrency_limit, concurrency_overflow,
-        holds_while_waiting, payload_bytes)
+        holds_while_waiting, payload_bytes, secrets_sealed)
     where not is_owned or exists (select from fence)
   ), started as (
     insert into execution (id, org_id, environment, workflow_id, workflow_version, document, linked_account_id,
@@ -67,9 +69,9 @@ const insert = `with fence as materialized (
     from given
   ), written as (
     insert into journal (execution_id, seq, org_id, environment, node_id, kind, status, port, duration_ms, input,
-      input_blob, output, output_blob, at)
+      input_blob, output, output_blob, at, secrets_sealed)
     select id, 0, org_id, environment, start_node_id, 'outcome', 'success', 'next', 0, input, input_blob, output,
-      output_blob, created_at
+      output_blob, created_at, secrets_sealed
     from given
   )
   select (select count(*) from given)::int as written`;
@@ -118,6 +120,7 @@ export async function insertExecutions(
       executions.map((e) => e.concurrency?.overflow),
       executions.map((e) => e.concurrency?.holdsWhileWaiting ?? false),
       executions.map((e) => bytesOf(e.payload) + bytesOf(e.headers)),
+      executions.map((e) => e.secretsSealed),
     ],
   });
   return rows[0]!.written === executions.length;

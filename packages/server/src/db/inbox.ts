@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
 import { hashOf, jsonOf, type StoredValue } from '#db/journal-flush';
 import type { InboxResult, InboxSource } from '#db/schema';
@@ -65,7 +66,7 @@ export async function isInboxKeyTaken(pool: Pool, { tenant, scope, key }: InboxK
   const { rows } = await pool.query(
     `select from inbox_key
      where org_id = $1 and environment = $2 and scope = $3 and key = $4 and expires_at > now()`,
-    [tenant.orgId, tenant.environment, scope, key],
+    [tenant.orgId, tenant.environment, scope, storedKey(key)],
   );
   return rows.length > 0;
 }
@@ -80,7 +81,9 @@ export async function isInboxKeyTaken(pool: Pool, { tenant, scope, key }: InboxK
 export async function takeInboxKeys(client: PoolClient, keys: readonly InboxKey[]): Promise<Set<string>> {
   if (keys.length === 0) return new Set();
   // In one order everywhere, so that two batches cannot wait for each other in a circle.
-  const ordered = [...keys].sort((a, b) => (inboxKeyText(a) < inboxKeyText(b) ? -1 : 1));
+  const ordered = keys
+    .map(({ key, ...rest }) => ({ ...rest, key: storedKey(key) }))
+    .sort((a, b) => (keyText(a) < keyText(b) ? -1 : 1));
   const { rows } = await client.query<{
     org_id: string;
     environment: Tenant['environment'];
@@ -105,11 +108,20 @@ export async function takeInboxKeys(client: PoolClient, keys: readonly InboxKey[
   });
   return new Set(
     rows.map(({ org_id, environment, scope, key }) =>
-      inboxKeyText({ tenant: { orgId: org_id, environment }, scope, key }),
+      keyText({ tenant: { orgId: org_id, environment }, scope, key }),
     ),
   );
 }
 
-export function inboxKeyText({ tenant, scope, key }: Omit<InboxKey, 'windowS'>): string {
+export function inboxKeyText({ key, ...rest }: Omit<InboxKey, 'windowS'>): string {
+  return keyText({ ...rest, key: storedKey(key) });
+}
+
+function keyText({ tenant, scope, key }: Omit<InboxKey, 'windowS'>): string {
   return JSON.stringify([tenant.orgId, tenant.environment, scope, key]);
+}
+
+/** Keys are only ever compared. Hashed, none of them says what came in, which may be secret. */
+function storedKey(key: string): string {
+  return createHash('sha256').update(key).digest('base64url');
 }

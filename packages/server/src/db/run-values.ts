@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import type { Tenant } from '#domain/tenant';
 import type { UserDefinedField } from '#db/schema';
 
@@ -41,11 +41,11 @@ export async function udfValues(
 
 /** The SaaS company's own credentials of a linked account, sealed; null without any. */
 export async function orgCredentials(
-  pool: Pool,
+  client: Pool | PoolClient,
   tenant: Tenant,
   linkedAccountId: string,
 ): Promise<Buffer | null> {
-  const { rows } = await pool.query<{ sealed: Buffer | null }>(
+  const { rows } = await client.query<{ sealed: Buffer | null }>(
     `select org_credentials_sealed as sealed from linked_account
      where org_id = $1 and environment = $2 and id = $3`,
     [tenant.orgId, tenant.environment, linkedAccountId],

@@ -1447,7 +1447,7 @@ table wait
   child_execution_id text
   state json
   woken_by text
-  payload json
+  payload_sealed bytea
   wake_at timestamp with time zone
   created_at timestamp with time zone not null
   wait_execution_id_node_id_batch_key: UNIQUE (execution_id, node_id, batch)
@@ -1466,7 +1466,7 @@ table wait_arrival
   node_id text not null
   org_id text not null
   environment text not null
-  payload json not null
+  payload_sealed bytea not null
   received_at timestamp with time zone not null default now()
   wait_arrival_pkey: PRIMARY KEY (execution_id, node_id)
   row level security, for the owner too

@@ -348,7 +348,7 @@ export interface WaitTable extends TenantColumns {
   child_execution_id: string | null;
   state: NullableJson<unknown>;
   woken_by: WokenBy | null;
-  payload: NullableJson<unknown>;
+  payload_sealed: Buffer | null;
   wake_at: NullableTimestamp;
   created_at: Timestamp;
 }
@@ -356,7 +356,7 @@ export interface WaitTable extends TenantColumns {
 export interface WaitArrivalTable extends TenantColumns {
   execution_id: string;
   node_id: string;
-  payload: Json<unknown>;
+  payload_sealed: Buffer;
   received_at: DefaultedTimestamp;
 }
 

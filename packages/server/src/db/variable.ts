@@ -1,5 +1,5 @@
 import { sql, type Selectable } from 'kysely';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import type {
   Db,
   VariableDefinitionTable,
@@ -269,11 +269,11 @@ export interface RunVariableValue {
 
 /** Every value that counts for one run of a workflow for an account. */
 export async function valuesForRun(
-  pool: Pool,
+  client: Pool | PoolClient,
   tenant: Tenant,
   of: { readonly linkedAccountId: string; readonly workflowId: string },
 ): Promise<RunVariableValue[]> {
-  const { rows } = await pool.query<RunVariableValue>({
+  const { rows } = await client.query<RunVariableValue>({
     name: 'run_variables',
     text: `select v.id, d.name, d.scope, d.var_format, v.value, v.value_sealed
       from variable_value v

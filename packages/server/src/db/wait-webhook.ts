@@ -27,17 +27,17 @@ export async function findWaitingNodes(
   return rows;
 }
 
-/** Wakes one wait. False: something else was faster. */
-export async function wakeById(pool: Pool, id: string, payload: unknown): Promise<boolean> {
+/** Wakes one wait with what came, sealed for it. False: something else was faster. */
+export async function wakeById(pool: Pool, id: string, payloadSealed: Buffer): Promise<boolean> {
   const { rowCount } = await pool.query(
-    `update wait set woken_by = 'token', payload = $2, wake_at = '-infinity' where id = $1 and woken_by is null`,
-    [id, JSON.stringify(payload)],
+    `update wait set woken_by = 'token', payload_sealed = $2, wake_at = '-infinity' where id = $1 and woken_by is null`,
+    [id, payloadSealed],
   );
   return rowCount === 1;
 }
 
 /**
- * Keeps a call for a node that does not wait yet. The first one counts.
+ * Keeps a call, sealed, for a node that does not wait yet. The first one counts.
  *
  * @returns false when the execution has ended, or the node has been there already
  */
@@ -45,16 +45,16 @@ export async function keepArrival(
   pool: Pool,
   tenant: Tenant,
   at: { readonly executionId: string; readonly nodeId: string },
-  payload: unknown,
+  payloadSealed: Buffer,
 ): Promise<boolean> {
   const { rowCount } = await pool.query(
-    `insert into wait_arrival (execution_id, node_id, org_id, environment, payload)
+    `insert into wait_arrival (execution_id, node_id, org_id, environment, payload_sealed)
      select e.id, $4, e.org_id, e.environment, $5 from execution e
      where e.org_id = $1 and e.environment = $2 and e.id = $3 and e.finished_at is null
        and not exists (select from wait w where w.execution_id = e.id and w.node_id = $4 and w.woken_by is not null)
        and not exists (select from journal j where j.execution_id = e.id and j.node_id = $4 and j.kind = 'outcome')
      on conflict (execution_id, node_id) do nothing`,
-    [tenant.orgId, tenant.environment, at.executionId, at.nodeId, JSON.stringify(payload)],
+    [tenant.orgId, tenant.environment, at.executionId, at.nodeId, payloadSealed],
   );
   return rowCount === 1;
 }

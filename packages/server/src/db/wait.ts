@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
+import { clientTransaction } from '#db/client-transaction';
 import type { WaitReason, WokenBy } from '#db/schema';
 import type { Tenant } from '#domain/tenant';
 
@@ -28,7 +29,7 @@ export interface StoredWait {
   readonly reason: WaitReason;
   readonly state: unknown;
   readonly woken_by: WokenBy | null;
-  readonly payload: unknown;
+  readonly payload_sealed: Buffer | null;
   readonly created_at: Date;
 }
 
@@ -52,7 +53,7 @@ const insert = `with fence as materialized (
     on conflict (execution_id, node_id, batch) do update set id = excluded.id, attempt = excluded.attempt,
       reason = excluded.reason, due_at = excluded.due_at, token_hash = excluded.token_hash,
       child_execution_id = excluded.child_execution_id, state = excluded.state, created_at = excluded.created_at,
-      woken_by = excluded.woken_by, payload = null, wake_at = excluded.wake_at
+      woken_by = excluded.woken_by, payload_sealed = null, wake_at = excluded.wake_at
       -- sent again after a lost connection, it is there already and may have been woken
       where wait.id <> excluded.id
   )
@@ -88,7 +89,7 @@ export async function insertWaits(pool: Pool, workerId: string, waits: readonly 
   return rows[0]!.is_alive;
 }
 
-const columns = `w.id, w.execution_id, w.node_id, w.batch, w.attempt, w.reason, w.state, w.woken_by, w.payload, w.created_at`;
+const columns = `w.id, w.execution_id, w.node_id, w.batch, w.attempt, w.reason, w.state, w.woken_by, w.payload_sealed, w.created_at`;
 
 /** The waits of executions, by execution. */
 export async function loadWaits(
@@ -132,25 +133,31 @@ export async function deleteWaits(pool: Pool, executionId: string): Promise<void
 /**
  * Wakes the wait with a token, unless something else woke it before or its execution has ended.
  *
+ * @param seal - what came with the token, sealed for the wait
  * @returns whose it was; undefined: nobody waits for this token (any longer)
  */
 export async function wakeByToken(
   pool: Pool | PoolClient,
   tokenHash: Buffer,
-  payload: unknown,
+  seal: (waitId: string) => Buffer,
   now: Date,
 ): Promise<{ executionId: string; tenant: Tenant } | undefined> {
+  const { rows: found } = await pool.query<{ id: string }>(
+    'select id from wait where token_hash = $1 and woken_by is null',
+    [tokenHash],
+  );
+  if (found[0] === undefined) return undefined;
   const { rows } = await pool.query<{
     execution_id: string;
     org_id: string;
     environment: Tenant['environment'];
   }>(
-    `update wait w set woken_by = 'token', payload = $2, wake_at = '-infinity'
+    `update wait w set woken_by = 'token', payload_sealed = $2, wake_at = '-infinity'
      from execution e
-     where w.token_hash = $1 and w.woken_by is null and w.due_at > $3
+     where w.id = $4 and w.token_hash = $1 and w.woken_by is null and w.due_at > $3
        and e.id = w.execution_id and e.finished_at is null and e.stop_requested_at is null
      returning w.execution_id, w.org_id, w.environment`,
-    [tokenHash, JSON.stringify(payload ?? null), now],
+    [tokenHash, seal(found[0].id), now, found[0].id],
   );
   const row = rows[0];
   return (
@@ -226,17 +233,38 @@ export async function hasWoken(pool: Pool, now: Date): Promise<boolean> {
   return rows[0]!.is_any;
 }
 
-/** Brings calls that came too early to the nodes that have begun to wait for them. */
-export async function applyArrivals(pool: Pool): Promise<void> {
-  await pool.query({
+/** A call that came before its node waited, and the wait that it is for. */
+export interface MetArrival {
+  readonly waitId: string;
+  readonly executionId: string;
+  readonly nodeId: string;
+  readonly sealed: Buffer;
+}
+
+const metBy = `wait w where w.execution_id = a.execution_id and w.node_id = a.node_id and w.reason = 'webhook'
+  and w.woken_by is null`;
+
+/**
+ * Brings calls that came too early to the nodes that have begun to wait for them.
+ *
+ * @param reseal - the payload, sealed for the wait
+ */
+export async function applyArrivals(pool: Pool, reseal: (arrival: MetArrival) => Buffer): Promise<void> {
+  const { rows } = await pool.query<{ is_any: boolean }>({
     name: 'inlay-arrivals',
-    text: `with taken as (
-        delete from wait_arrival a using wait w
-        where w.execution_id = a.execution_id and w.node_id = a.node_id and w.reason = 'webhook' and w.woken_by is null
-        returning w.id, a.payload
-      )
-      update wait w set woken_by = 'token', payload = taken.payload, wake_at = '-infinity'
-      from taken where w.id = taken.id and w.woken_by is null`,
+    text: `select exists (select from wait_arrival a where exists (select from ${metBy})) as is_any`,
+  });
+  if (!rows[0]!.is_any) return;
+  await clientTransaction(pool, async (client) => {
+    const { rows: met } = await client.query<MetArrival>(
+      `delete from wait_arrival a using ${metBy}
+       returning w.id as "waitId", a.execution_id as "executionId", a.node_id as "nodeId", a.payload_sealed as sealed`,
+    );
+    await client.query(
+      `update wait w set woken_by = 'token', payload_sealed = u.sealed, wake_at = '-infinity'
+       from unnest($1::text[], $2::bytea[]) as u(id, sealed) where w.id = u.id and w.woken_by is null`,
+      [met.map(({ waitId }) => waitId), met.map(reseal)],
+    );
   });
 }
 

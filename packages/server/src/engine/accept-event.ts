@@ -54,7 +54,11 @@ async function write(
     deps.pool,
     events.flatMap(({ inbox, starts }) => [
       { tenant: inbox.tenant, value: inbox.payload },
-      ...starts.map(({ execution: { tenant, headers } }) => ({ tenant, value: headers })),
+      // Mostly the same as the arrival's, and then stored once.
+      ...starts.flatMap(({ execution: { tenant, payload, headers } }) => [
+        { tenant, value: payload },
+        { tenant, value: headers },
+      ]),
     ]),
   );
   deps.crash?.('start.before-commit');

@@ -1,19 +1,25 @@
+import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { triggerScope, type InboxKey } from '#db/inbox';
 import type { InboxSource } from '#db/schema';
 import type { Listener } from '#db/workflow-listeners';
 import type { Clock } from '#domain/clock';
 import { newId } from '#domain/ids';
+import type { StoredValue } from '#db/journal-flush';
+import { createMasker } from '#domain/masking/index';
 import type { Tenant } from '#domain/tenant';
 import { dedupKeyOf, passesConditions, type Arrival, type DedupRule } from '#domain/trigger-guard';
 import type { AcceptedEvent, Acceptance, WantedStart } from '#engine/accept-event';
 import type { GroupCommit } from '#db/group-commit';
 import type { ListenerLookup } from '#engine/listener-lookup';
-import { newExecution } from '#engine/new-execution';
+import { newExecution, secretsInTrigger } from '#engine/new-execution';
 import type { PlanCache } from '#engine/plan-cache';
 import type { QueuePlaces } from '#engine/queue-places';
+import { hidden } from '#engine/recording/masked-row';
 import type { StartInput } from '#engine/start-input';
 import { storedValue } from '#engine/stored-value';
+import type { Plan } from '#engine/workflow-plan';
+import type { Vault } from '#vault/index';
 
 /** Something that came in for one linked account. */
 export interface EventInput {
@@ -45,6 +51,8 @@ export interface EventAnswer {
 }
 
 interface AcceptanceDeps {
+  readonly pool: Pool;
+  readonly vault: Vault;
   readonly clock: Clock;
   readonly log: Pick<Logger, 'warn'>;
   readonly plans: PlanCache;
@@ -73,12 +81,12 @@ export function createAcceptance(deps: AcceptanceDeps) {
   }
 
   /** The row for one listener, or that its conditions do not hold. */
-  async function wantedStart(
+  async function judge(
     tenant: Tenant,
     input: EventInput,
     listener: Listener & { readonly configId?: string },
     now: Date,
-  ): Promise<WantedStart | { readonly passedOver: string }> {
+  ): Promise<Judged> {
     const { workflowId, version } = listener;
     const configId = listener.configId ?? input.configId;
     const plan = await plans.get(tenant, workflowId, version);
@@ -90,7 +98,7 @@ export function createAcceptance(deps: AcceptanceDeps) {
       configId,
       workflowId,
     };
-    if (!passesConditions(plan.guard, arrival)) return { passedOver: workflowId };
+    if (!passesConditions(plan.guard, arrival)) return { plan, secrets: [], passedOver: workflowId };
     const start: StartInput = {
       workflowId,
       version,
@@ -103,17 +111,20 @@ export function createAcceptance(deps: AcceptanceDeps) {
       headers: input.headers,
       instanceTag: input.instanceTag,
     };
-    return {
-      execution: newExecution(tenant, start, plan, { mode: 'async', owner: null, now }),
+    const secrets = await secretsInTrigger(deps, tenant, start, plan);
+    const begin = { mode: 'async', owner: null, now } as const;
+    const wanted = {
+      execution: newExecution(deps.vault, tenant, { ...start, secrets }, plan, begin),
       dedup: triggerKey(log, tenant, plan.guard.dedup, arrival, input.linkedAccount.id),
     };
+    return { plan, secrets, wanted };
   }
 
   return async function accept(tenant: Tenant, input: EventInput): Promise<EventAnswer> {
     const listeners = input.listeners ?? (await listenersOf(tenant, input));
     const now = clock.now();
-    const judged = await Promise.all(listeners.map((listener) => wantedStart(tenant, input, listener, now)));
-    const starts = judged.filter((one) => 'execution' in one);
+    const judged = await Promise.all(listeners.map((listener) => judge(tenant, input, listener, now)));
+    const starts = judged.flatMap(({ wanted }) => wanted ?? []);
     if (starts.length > 0) await places.reserve(tenant, input.linkedAccount.id, starts.length);
     const { executionIds, isDuplicate } = await deps.events.commit({
       inbox: {
@@ -124,15 +135,37 @@ export function createAcceptance(deps: AcceptanceDeps) {
         linkedAccountId: input.linkedAccount.id,
         configId: input.configId,
         appSlug: input.slug ?? null,
-        payload: storedValue(input.payload),
+        payload: shownToAll(input.payload, judged),
         receivedAt: now,
       },
       dedup: input.dedup === undefined ? undefined : { tenant, ...input.dedup },
       starts,
-      passedOver: judged.flatMap((one) => ('passedOver' in one ? [one.passedOver] : [])),
+      passedOver: judged.flatMap(({ passedOver }) => passedOver ?? []),
     });
     return { executions: executionIds.length, executionIds, isDuplicate };
   };
+}
+
+/** What is to become of an arrival for one of those who listen. */
+interface Judged {
+  readonly plan: Plan;
+  /** Those that its templates may read. */
+  readonly secrets: readonly unknown[];
+  readonly wanted?: WantedStart;
+  /** The workflow, when its conditions do not hold. */
+  readonly passedOver?: string;
+}
+
+/** The payload for the log of what came in: without what anybody who listens keeps secret. */
+function shownToAll(payload: unknown, judged: readonly Judged[]): StoredValue {
+  const rules = judged.map(({ plan }) => plan.nodes[plan.start]!.output);
+  if (rules.some(({ isHidden }) => isHidden)) return storedValue(hidden);
+  const paths = rules.flatMap(({ encrypt }) => encrypt);
+  const masker = createMasker();
+  for (const { secrets } of judged) masker.learn(secrets);
+  const whole = storedValue(payload);
+  if (paths.length === 0 && masker.isEmpty) return whole;
+  return storedValue(masker.value(JSON.parse('json' in whole ? whole.json : whole.content), paths).shown);
 }
 
 /** The key under which an arrival is one of its workflow's; undefined: it is not compared with others. */

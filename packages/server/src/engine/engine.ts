@@ -21,7 +21,7 @@ import { createAcceptance, triggerKey, type EventAnswer, type EventInput } from 
 import { eventWriter } from '#engine/accept-event';
 import type { CrashHook } from '#engine/crash-points';
 import { listenerLookup } from '#engine/listener-lookup';
-import { newExecution } from '#engine/new-execution';
+import { executionMaker } from '#engine/new-execution';
 import type { OutsideServices } from '#engine/node-services';
 import { builtInNodes, type NodeRegistry } from '#engine/nodes/index';
 import { createPlanCache } from '#engine/plan-cache';
@@ -44,6 +44,7 @@ import { wakeUpSender } from '#engine/wake-up';
 import { createSubFlows } from '#engine/sub-flows';
 import { createSyncCalls, type SyncAnswer } from '#engine/sync-calls';
 import { within } from '#engine/within';
+import { sealWaitPayload } from '#engine/wait-payloads';
 import { startWorkLoop, type WorkLoop } from '#engine/work-loop';
 import { startWorker, type WorkerDeps } from '#engine/worker';
 import type { Plan } from '#engine/workflow-plan';
@@ -197,7 +198,9 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
   let loop: WorkLoop | undefined;
   const readDeps = { db, pool, plans };
   const retries = createRetries({ ...deps, plans, queue, places, wake });
+  const newExecution = executionMaker(deps);
   const subFlows = createSubFlows({
+    newExecution,
     pool,
     clock,
     plans,
@@ -237,7 +240,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
   const writerDeps = { pool, queue, crash: options.crash, workerId: () => worker.id };
   const starts = startWriter(writerDeps);
   const events = eventWriter(writerDeps);
-  const accept = createAcceptance({ clock, log, plans, places, events, listeners: listenerLookup(pool) });
+  const accept = createAcceptance({ ...deps, plans, places, events, listeners: listenerLookup(pool) });
   const ticking = setInterval(() => {
     worker.tick().catch((error: unknown) => log.warn({ err: error }, 'The engine missed a tick.'));
   }, tickEveryMs);
@@ -270,7 +273,8 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
   async function startExecution(tenant: Tenant, input: StartInput): Promise<{ executionId: string }> {
     const plan = await planOf(tenant, input);
     await places.reserve(tenant, input.linkedAccount.id, 1);
-    const row = newExecution(tenant, input, plan, { mode: 'async', owner: null, now: clock.now() });
+    const begin = { mode: 'async', owner: null, now: clock.now() } as const;
+    const row = await newExecution(tenant, input, plan, begin);
     await commitStart(row, input, plan);
     wake();
     return { executionId: row.id };
@@ -285,7 +289,8 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     for (const { tenant, input } of wanted) {
       const plan = await planOf(tenant, input, client);
       await places.reserve(tenant, input.linkedAccount.id, 1, client);
-      executions.push(newExecution(tenant, input, plan, { mode: 'async', owner: null, now }));
+      const begin = { mode: 'async', owner: null, now } as const;
+      executions.push(await newExecution(tenant, input, plan, begin, client));
     }
     await writeExecutions(client, { queue, workerId: worker.id }, executions);
     return executions.map(({ id }) => id);
@@ -298,7 +303,8 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
   }
 
   async function resume(token: string, payload: unknown): ReturnType<Engine['resume']> {
-    const woken = await wakeByToken(pool, hashToken(token), payload, clock.now());
+    const seal = (waitId: string): Buffer => sealWaitPayload(deps.vault, waitId, payload);
+    const woken = await wakeByToken(pool, hashToken(token), seal, clock.now());
     if (woken !== undefined) loop?.lookAtWaits();
     return woken;
   }
@@ -381,14 +387,16 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
       starts,
       worker: () => worker,
       planOf,
+      newExecution,
       commitStart,
       readWhole,
+      readShown: (tenant, executionId) => readExecution(readDeps, tenant, executionId),
       wake,
     }),
     acceptEvent,
     resume,
     async resumeByCall(token, call) {
-      const answer = await resumeByCall({ pool, clock, links }, token, call);
+      const answer = await resumeByCall({ ...deps, links }, token, call);
       if (answer === 'resumed') loop?.lookAtWaits();
       return answer;
     },

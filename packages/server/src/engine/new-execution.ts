@@ -1,21 +1,66 @@
+import type { Pool, PoolClient } from 'pg';
 import type { NewExecution } from '#db/execution-start';
+import type { StoredValue } from '#db/journal-flush';
 import type { ExecutionMode } from '#db/schema';
 import { newId } from '#domain/ids';
+import { createMasker } from '#domain/masking/index';
+import { includedBody } from '#domain/node-output';
 import type { Tenant } from '#domain/tenant';
+import { readableSecrets } from '#engine/account-values';
+import { maskedRow } from '#engine/recording/masked-row';
 import type { StartInput } from '#engine/start-input';
 import type { RunInput } from '#engine/run-state';
 import { storedValue } from '#engine/stored-value';
 import type { Plan } from '#engine/workflow-plan';
+import type { Vault } from '#vault/index';
 
-/** The row of an execution that is about to begin. `owner` is the worker that runs it at once, for a sync call. */
-export function newExecution(
+/** An execution that is about to begin. `owner` is the worker that runs it at once, for a sync call. */
+interface Begin {
+  readonly mode: ExecutionMode;
+  readonly owner: string | null;
+  readonly now: Date;
+}
+
+/** Makes the row of an execution that is about to begin. What started it is masked and sealed by then. */
+export type MakeExecution = (
   tenant: Tenant,
   input: StartInput,
   plan: Plan,
-  begin: { mode: ExecutionMode; owner: string | null; now: Date },
+  begin: Begin,
+  /** Of the caller's transaction. */
+  client?: PoolClient,
+) => Promise<NewExecution>;
+
+export function executionMaker(deps: { readonly pool: Pool; readonly vault: Vault }): MakeExecution {
+  return async (tenant, input, plan, begin, client) => {
+    const known = await secretsInTrigger(deps, tenant, input, plan, client);
+    return newExecution(deps.vault, tenant, { ...input, secrets: known }, plan, begin);
+  };
+}
+
+/** What may not be shown of what starts an execution: all that its templates may read, and what its starter names. */
+export async function secretsInTrigger(
+  deps: { readonly pool: Pool; readonly vault: Vault },
+  tenant: Tenant,
+  { workflowId, linkedAccount, secrets = [] }: Pick<StartInput, 'workflowId' | 'linkedAccount' | 'secrets'>,
+  plan: Plan,
+  client?: PoolClient,
+): Promise<readonly unknown[]> {
+  const of = { plan, tenant, workflowId, linkedAccountId: linkedAccount.id };
+  return [...secrets, ...(await readableSecrets(client ?? deps.pool, deps.vault, of))];
+}
+
+/** The row of an execution, all of whose secrets are known. */
+export function newExecution(
+  vault: Vault,
+  tenant: Tenant,
+  input: StartInput,
+  plan: Plan,
+  begin: Begin,
 ): NewExecution {
+  const id = newId(begin.now.getTime());
   return {
-    id: newId(begin.now.getTime()),
+    id,
     tenant,
     workflowId: input.workflowId,
     workflowVersion: input.version ?? null,
@@ -31,13 +76,37 @@ export function newExecution(
     timeoutS: plan.timeoutS,
     instanceTag: input.instanceTag ?? null,
     rerunOf: input.rerunOf ?? null,
-    startNodeId: plan.nodes[plan.start]!.id,
-    payload: storedValue(input.payload),
-    headers: input.headers === undefined ? undefined : storedValue({ headers: input.headers }),
+    startNodeId: startOf(plan).id,
+    ...shownTrigger(vault, id, tenant, input, plan, begin.now),
     nodeCount: plan.nodes.length,
     concurrency: concurrencyOf(input, plan),
     createdAt: begin.now,
   };
+}
+
+function startOf(plan: Plan): Plan['nodes'][number] {
+  return plan.nodes[plan.start]!;
+}
+
+/** What started the execution as people may see it, with the rest sealed beside it, as of any other node. */
+function shownTrigger(
+  vault: Vault,
+  executionId: string,
+  tenant: Tenant,
+  { payload, headers, secrets = [] }: StartInput,
+  plan: Plan,
+  at: Date,
+): Pick<NewExecution, 'payload' | 'headers' | 'secretsSealed'> {
+  const { id: nodeId, output: rules } = startOf(plan);
+  const masker = createMasker();
+  masker.learn(secrets);
+  const place = { executionId, seq: 0, tenant, nodeId, batch: '', attempt: 1, kind: 'outcome', at } as const;
+  const row = maskedRow(vault, masker, rules, {
+    ...place,
+    input: headers === undefined ? undefined : storedValue({ headers }),
+    output: storedValue(includedBody(rules, payload)),
+  });
+  return { payload: row.output as StoredValue, headers: row.input, secretsSealed: row.secretsSealed };
 }
 
 function concurrencyOf(input: StartInput, { concurrency }: Plan): NewExecution['concurrency'] {
@@ -64,6 +133,7 @@ export function firstRunInput(row: NewExecution, input: StartInput, plan: Plan):
     batches: 0,
     response: undefined,
     terminations: new Map(),
+    secrets: input.secrets ?? [],
     facts: {
       executionId: row.id,
       lineageId: row.id,
@@ -73,7 +143,7 @@ export function firstRunInput(row: NewExecution, input: StartInput, plan: Plan):
       eventName: row.triggerEvent,
       source: row.source,
       createdAt: row.createdAt,
-      payload: input.payload,
+      payload: includedBody(startOf(plan).output, input.payload),
       headers: input.headers,
     },
   };

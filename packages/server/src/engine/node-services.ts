@@ -106,6 +106,8 @@ export interface SubFlowCall {
   /** Id or alias. */
   readonly workflow: string;
   readonly payload: unknown;
+  /** Those in the payload that the parent knows of: its child keeps them too. */
+  readonly secrets: readonly unknown[];
   readonly mode: ExecutionMode;
   readonly linkedAccount: { readonly id: string; readonly accountId: string };
   readonly configId: string;
@@ -119,6 +121,8 @@ export type ChildResult =
   | {
       readonly state: EndState;
       readonly returnValue: unknown;
+      /** What of all this the child showed nobody. */
+      readonly secrets: readonly unknown[];
       /** Output of the Terminate node that ended it. */
       readonly termination: unknown;
       readonly error: {

@@ -44,6 +44,8 @@ export interface ExecutionDetail {
   readonly answer: unknown;
   /** What custom code keeps by name. */
   readonly variables: Readonly<Record<string, unknown>>;
+  /** Secrets in all this; none unless they were opened. */
+  readonly secrets: readonly unknown[];
 }
 
 export interface ReadDeps {
@@ -76,9 +78,15 @@ export async function readExecution(
     plan,
     header.finishedAt === null,
   );
-  const answer = await answerOf(deps, header, nodes, plan, open);
+  const { output: answer, secrets } = await answerOf(deps, header, nodes, plan, open);
   const shown = isWhole ? nodes : nodes.map(cutForLog);
-  return { header, nodes: shown, answer, variables: variablesOf(history) };
+  return {
+    header,
+    nodes: shown,
+    answer,
+    variables: variablesOf(history),
+    secrets: [...history.flatMap((entry) => entry.secrets), ...secrets],
+  };
 }
 
 /** The log survives the version it ran: without its document names and limits are missing, nothing else. */
@@ -170,14 +178,16 @@ async function answerOf(
   nodes: readonly NodeRun[],
   plan: Plan | undefined,
   open: OpenRow | undefined,
-): Promise<unknown> {
+): Promise<Pick<HistoryEntry, 'output' | 'secrets'>> {
   const answered =
     header.responseNodeId ??
     nodes.find((node) => node.type === 'response' && node.status === 'success')?.nodeId;
   const node = nodes.find(({ nodeId }) => nodeId === answered);
-  if (node !== undefined) return node.output;
+  // Its secrets are among those of the history.
+  if (node !== undefined) return { output: node.output, secrets: [] };
   const inside = [...(plan?.byId.values() ?? [])].filter(({ type }) => type === 'response');
   const ids = answered === undefined ? inside.map(({ id }) => id) : [answered];
   const row = ids.length === 0 ? undefined : await firstAnswer(pool, header.id, ids);
-  return row === undefined ? null : (historyOf([row], open)[0]?.output ?? null);
+  const [entry] = row === undefined ? [] : historyOf([row], open);
+  return entry ?? { output: null, secrets: [] };
 }

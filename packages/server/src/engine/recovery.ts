@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Pool } from 'pg';
 import { whileDatabaseIsAway } from '#db/database-fault';
 import { addRecoveryRecord, findRecoveryQueue, unknownOutcomesQueue } from '#db/recovery-record';
@@ -99,7 +100,7 @@ export function createRecovery(deps: {
       const added = await addRecoveryRecord(pool, tenant, {
         queueId: queue.id,
         key: `${given.executionId}:${given.nodeId}:${given.batch}`,
-        dedupKey: given.dedupKey,
+        dedupKey: comparedKey(given.dedupKey, mask),
         executionId: given.executionId,
         batch: given.batch,
         failedNode: { id: failed.nodeId, name: failed.nodeName },
@@ -134,6 +135,12 @@ export function createRecovery(deps: {
       await whileDatabaseIsAway(add, { isOver: () => outcome.signal.aborted });
     },
   };
+}
+
+/** A key stands in the record as it is, unless it holds a secret: then only repeats of it are recognised. */
+function comparedKey(key: string, mask: (value: unknown) => Masked): string {
+  const isSecret = mask(key).trueParts.length > 0;
+  return isSecret ? createHash('sha256').update(key).digest('base64url') : key;
 }
 
 /** A word for a kind of failure, by what the provider answered; 0: nothing came back. */

@@ -3,7 +3,9 @@ import { findWaitingNodes, keepArrival, wakeById } from '#db/wait-webhook';
 import type { Clock } from '#domain/clock';
 import { isRecord } from '#domain/exact-json';
 import { hasHeaders } from '#engine/nodes/wait-for-webhook';
+import type { RowVault } from '#engine/recording/sealed-parts';
 import type { ResumeLinks } from '#engine/resume-links';
+import { sealArrival, sealWaitPayload } from '#engine/wait-payloads';
 
 export interface ResumeCall {
   /** Those that the node may see. */
@@ -18,7 +20,7 @@ export type ResumeAnswer = 'resumed' | 'kept' | 'unknown' | 'ambiguous' | 'wrong
 
 /** Takes a call to the URL of a node that waits. The first valid one resumes; one that is refused changes nothing. */
 export async function resumeByCall(
-  deps: { readonly pool: Pool; readonly clock: Clock; readonly links: ResumeLinks },
+  deps: { readonly pool: Pool; readonly clock: Clock; readonly vault: RowVault; readonly links: ResumeLinks },
   token: string,
   call: ResumeCall,
 ): Promise<ResumeAnswer> {
@@ -31,10 +33,12 @@ export async function resumeByCall(
   if (other !== undefined) return 'ambiguous';
   if (waiting === undefined) {
     if (target.of === 'workflow') return 'nobody_waits';
-    const isKept = await keepArrival(deps.pool, tenant, { executionId: target.id, nodeId }, call);
+    const place = { executionId: target.id, nodeId };
+    const isKept = await keepArrival(deps.pool, tenant, place, sealArrival(deps.vault, place, call));
     return isKept ? 'kept' : 'nobody_waits';
   }
   const wanted = isRecord(waiting.state) ? waiting.state['proofs'] : undefined;
   if (!hasHeaders(call.proofs, wanted)) return 'wrong_headers';
-  return (await wakeById(deps.pool, waiting.id, call)) ? 'resumed' : 'nobody_waits';
+  const sealed = sealWaitPayload(deps.vault, waiting.id, call);
+  return (await wakeById(deps.pool, waiting.id, sealed)) ? 'resumed' : 'nobody_waits';
 }

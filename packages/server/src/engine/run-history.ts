@@ -23,6 +23,8 @@ export interface HistoryEntry {
   readonly retryAt: Date | null;
   /** Variables of the run that the step set. */
   readonly variables: Readonly<Record<string, unknown>> | null;
+  /** Secrets in the values above; none unless they were opened. */
+  readonly secrets: readonly unknown[];
   readonly at: Date;
 }
 
@@ -70,15 +72,28 @@ export function historyOf(rows: readonly StoredJournalRow[], open: OpenRow = sho
     port: row.port,
     statusCode: row.status_code,
     durationMs: row.duration_ms,
-    input: wholeValue(row.input, row.input_text),
-    ...open({ ...row, output: wholeValue(row.output, row.output_text) }),
+    ...open({
+      execution_id: row.execution_id,
+      seq: row.seq,
+      secrets_sealed: row.secrets_sealed,
+      input: wholeValue(row.input, row.input_text),
+      output: wholeValue(row.output, row.output_text),
+      error: row.error,
+      variables: row.variables,
+    }),
     console: row.console,
     retryAt: row.retry_at,
     at: row.at,
   }));
 }
 
-const shownOnly: OpenRow = ({ output, error, variables }) => ({ output, error, variables });
+const shownOnly: OpenRow = ({ input, output, error, variables }) => ({
+  input,
+  output,
+  error,
+  variables,
+  secrets: [],
+});
 
 function wholeValue(inRow: unknown, inBlob: string | null): unknown {
   return inBlob === null ? inRow : (JSON.parse(inBlob) as unknown);

@@ -290,7 +290,8 @@ function call(
   };
   return run.journal.attempt(node, context, (whole) =>
     callNode(type, settings, whole, woken, (error) =>
-      deps.log.error({ err: error, executionId, nodeId: node.id }, 'A node threw.'),
+      // Errors of libraries quote what they were given.
+      deps.log.error({ err: run.journal.shownError(error), executionId, nodeId: node.id }, 'A node threw.'),
     ),
   );
 }

@@ -11,6 +11,7 @@ import type { NodeServices } from '#engine/node-services';
 import type { NodeRegistry } from '#engine/nodes/index';
 import type { NodeFailure } from '#engine/nodes/node-type';
 import type { RunRecorder } from '#engine/recording/run-recorder';
+import type { RowVault } from '#engine/recording/sealed-parts';
 import type { HistoryEntry } from '#engine/run-history';
 import type { NodeResult, RunFacts } from '#engine/run-scope';
 import type { RunWaits } from '#engine/run-waits';
@@ -27,6 +28,7 @@ export interface RunDeps {
   readonly crash?: CrashHook | undefined;
   readonly suspension: Suspension;
   readonly links: ResumeLinks;
+  readonly vault: RowVault;
   /** What containers have behind them, read when a run comes to one that another worker had begun. */
   readonly pasts: ContainerPasts;
   /** Iterations that one execution may have, those of nested loops counted too. */
@@ -42,6 +44,8 @@ export interface RunInput {
   readonly isSubFlow: boolean;
   readonly isStopRequested: boolean;
   readonly facts: RunFacts;
+  /** Secrets in what started it. */
+  readonly secrets: readonly unknown[];
   readonly plan: Plan;
   /** A test of a draft. */
   readonly isTest: boolean;

@@ -48,6 +48,7 @@ interface Waiting {
  * The waits of one run.
  *
  * @param of.stored - what the database had of them when the run was loaded
+ * @param of.payloadOf - opens what came with what woke it
  * @param of.onParked - a node has begun to wait
  * @param of.onUnparked - called in the turn in which a node stops waiting, before it goes on
  */
@@ -56,6 +57,7 @@ export function runWaits(of: {
   readonly executionId: string;
   readonly stored: readonly StoredWait[];
   readonly write: (wait: NewWait) => Promise<void>;
+  readonly payloadOf: (wait: StoredWait) => unknown;
   readonly onParked: () => void;
   readonly onUnparked: () => void;
 }): RunWaits {
@@ -63,6 +65,13 @@ export function runWaits(of: {
   const consumed = new Set<string>();
   const open = new Map<string, StoredWait>();
   let wereUsed = of.stored.length > 0;
+
+  function wokenOf(wait: StoredWait): Woken | undefined {
+    return wait.woken_by === null
+      ? undefined
+      : { by: wait.woken_by, state: wait.state, payload: of.payloadOf(wait), since: wait.created_at };
+  }
+
   for (const wait of of.stored) open.set(placeOf(wait.node_id, wait.batch), wait);
 
   function park(id: string, batch: string): Promise<Woken | undefined> {
@@ -157,12 +166,6 @@ function isBehind(wait: StoredWait, history: readonly HistoryEntry[]): boolean {
       (entry.attempt > wait.attempt ||
         (entry.attempt === wait.attempt && entry.kind === 'outcome' && wait.reason !== 'retry')),
   );
-}
-
-function wokenOf(wait: StoredWait): Woken | undefined {
-  return wait.woken_by === null
-    ? undefined
-    : { by: wait.woken_by, state: wait.state, payload: wait.payload, since: wait.created_at };
 }
 
 /** What of a token is stored. */

@@ -21,6 +21,7 @@ import {
   type RunState,
 } from '#engine/run-state';
 import { runWaits } from '#engine/run-waits';
+import { openWaitPayload } from '#engine/wait-payloads';
 import { leave } from '#engine/walk';
 import type { PlanNode } from '#engine/workflow-plan';
 
@@ -74,6 +75,7 @@ export function startRun(deps: RunDeps, journal: RunRecorder, input: RunInput): 
       executionId,
       stored: input.waits,
       write: (wait) => deps.suspension.write(wait),
+      payloadOf: (wait) => openWaitPayload(deps.vault, wait),
       onParked: () => becomeActive(-1),
       onUnparked: () => becomeActive(1),
     }),

@@ -18,4 +18,6 @@ export interface StartInput {
   readonly requestHeaders?: Readonly<Record<string, unknown>> | undefined;
   readonly instanceTag?: string | undefined;
   readonly rerunOf?: string | undefined;
+  /** Secrets in the payload that whoever starts it knows of. */
+  readonly secrets?: readonly unknown[];
 }

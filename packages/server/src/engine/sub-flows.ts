@@ -7,7 +7,7 @@ import type { EndState } from '#db/journal-flush';
 import type { Db } from '#db/schema';
 import { findChild, findParentFacts, findSubFlowWorkflow, linkChild, takeChildPlace } from '#db/sub-flow';
 import type { Clock } from '#domain/clock';
-import { newExecution } from '#engine/new-execution';
+import type { MakeExecution } from '#engine/new-execution';
 import type { ChildResult, SubFlowCall, SubFlows } from '#engine/node-services';
 import { createPayloadChecker } from '#engine/payload-schema';
 import type { PlanCache } from '#engine/plan-cache';
@@ -32,6 +32,7 @@ export function createSubFlows(deps: {
   readonly wake: () => void;
   readonly db: Db;
   readonly vault: RowVault;
+  readonly newExecution: MakeExecution;
   readonly read: (tenant: Tenant, executionId: string) => Promise<ExecutionDetail | undefined>;
 }): SubFlows {
   const { pool } = deps;
@@ -56,7 +57,7 @@ export function createSubFlows(deps: {
     if (refusal !== undefined) return { refusal };
     const version = workflow.version!;
     const plan = await deps.plans.get(tenant, workflow.id, version);
-    const row = newExecution(
+    const row = await deps.newExecution(
       tenant,
       {
         workflowId: workflow.id,
@@ -66,6 +67,7 @@ export function createSubFlows(deps: {
         slug: workflow.slug ?? undefined,
         source: 'sub_flow',
         payload: call.payload,
+        secrets: call.secrets,
         instanceTag: facts.instanceTag ?? undefined,
       },
       plan,
@@ -135,6 +137,7 @@ export function createSubFlows(deps: {
     return {
       state: header.state as EndState,
       returnValue: responseOf(detail),
+      secrets: detail.secrets,
       termination: terminated?.output,
       error: {
         message: header.errorText ?? failed?.error?.message ?? '',

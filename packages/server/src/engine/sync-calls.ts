@@ -8,7 +8,7 @@ import { AppError } from '#domain/errors';
 import type { Tenant } from '#domain/tenant';
 import { awaitEnd } from '#engine/await-end';
 import { LeaseLostError } from '#engine/journal';
-import { firstRunInput, newExecution } from '#engine/new-execution';
+import { firstRunInput, type MakeExecution } from '#engine/new-execution';
 import type { QueuePlaces } from '#engine/queue-places';
 import { askUntil, turnKeeper } from '#engine/queued-sync';
 import type { ExecutionDetail } from '#engine/read-executions';
@@ -40,13 +40,16 @@ export function createSyncCalls(deps: {
   readonly starts: GroupCommit<NewExecution, void>;
   readonly worker: () => Worker;
   readonly planOf: (tenant: Tenant, input: StartInput) => Plan | Promise<Plan>;
+  readonly newExecution: MakeExecution;
   /** Writes the row, once for each key of its workflow's `dedup_key`. */
   readonly commitStart: (row: NewExecution, input: StartInput, plan: Plan) => Promise<void>;
   /** An execution as its caller may see it, not as the log shows it. */
   readonly readWhole: (tenant: Tenant, executionId: string) => Promise<ExecutionDetail | undefined>;
+  /** As the log shows it. */
+  readonly readShown: (tenant: Tenant, executionId: string) => Promise<ExecutionDetail | undefined>;
   readonly wake: () => void;
 }): (tenant: Tenant, input: StartInput & { readonly timeoutMs: number }) => Promise<SyncAnswer> {
-  const { db, pool, clock, places, starts, planOf, commitStart, readWhole, wake } = deps;
+  const { db, pool, clock, places, starts, planOf, newExecution, commitStart, wake } = deps;
   const mustQueue = turnKeeper({ pool, clock });
 
   async function runSync(
@@ -84,7 +87,8 @@ export function createSyncCalls(deps: {
     timeoutMs: number,
   ): Promise<SyncAnswer> {
     await places.reserve(tenant, input.linkedAccount.id, 1);
-    const row = newExecution(tenant, input, plan, { mode: 'sync', owner: null, now: clock.now() });
+    const begin = { mode: 'sync', owner: null, now: clock.now() } as const;
+    const row = await newExecution(tenant, input, plan, begin);
     await starts.commit(row);
     wake();
     const header = await askUntil(async () => {
@@ -97,14 +101,18 @@ export function createSyncCalls(deps: {
 
   /** The answer of an execution that ended elsewhere. */
   async function answerOf(tenant: Tenant, executionId: string): Promise<SyncAnswer> {
-    const detail = await readWhole(tenant, executionId);
-    if (detail === undefined) return { executionId, isFinished: false };
-    const { header, nodes } = detail;
+    // The answer is data, what went wrong is a log of it.
+    const [whole, shown] = await Promise.all([
+      deps.readWhole(tenant, executionId),
+      deps.readShown(tenant, executionId),
+    ]);
+    if (whole === undefined || shown === undefined) return { executionId, isFinished: false };
+    const { header, nodes } = shown;
     const failed = nodes.find((node) => node.nodeId === header.failedNodeId);
     return {
       executionId,
       isFinished: true,
-      returnValue: detail.answer ?? undefined,
+      returnValue: whole.answer ?? undefined,
       statusCode: header.statusCode ?? undefined,
       isErrored: header.state !== 'completed',
       error:
@@ -128,7 +136,8 @@ export function createSyncCalls(deps: {
   ): Promise<{ row: NewExecution; owner: Worker }> {
     for (let attempt = 1; ; attempt += 1) {
       const owner = deps.worker();
-      const row = newExecution(tenant, input, plan, { mode: 'sync', owner: owner.id, now: clock.now() });
+      const begin = { mode: 'sync', owner: owner.id, now: clock.now() } as const;
+      const row = await newExecution(tenant, input, plan, begin);
       try {
         await commitStart(row, input, plan);
         return { row, owner };

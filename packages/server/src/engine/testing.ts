@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Pool } from 'pg';
-import { pino } from 'pino';
+import { pino, type Logger } from 'pino';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
 import type { Clock } from '#domain/clock';
 import { newId } from '#domain/ids';
@@ -10,6 +10,7 @@ import type { OutsideServices } from '#engine/node-services';
 import type { NodeRegistry } from '#engine/nodes/index';
 import type { ExecutionDetail } from '#engine/read-executions';
 import type { StartInput } from '#engine/start-input';
+import type { Vault } from '#vault/index';
 import { testVault } from '#vault/testing';
 
 /** A clock that a test moves. It starts at the real time and goes on with it. */
@@ -36,6 +37,7 @@ export interface TestEngine {
   readonly database: TestDatabase;
   readonly engine: Engine;
   readonly clock: TestClock;
+  readonly vault: Vault;
   readonly tenant: { readonly orgId: string; readonly environment: 'test' };
   readonly linkedAccount: { readonly id: string; readonly accountId: string };
   /** Another process with the same database, as far as the engine can tell. */
@@ -44,7 +46,13 @@ export interface TestEngine {
   publish(
     nodes: readonly TestNode[],
     edges: readonly TestEdge[],
-    more?: { readonly id?: string; readonly slug?: string; readonly [field: string]: unknown },
+    more?: {
+      readonly id?: string;
+      readonly slug?: string;
+      /** Settings of the start node. */
+      readonly start?: Readonly<Record<string, unknown>>;
+      readonly [field: string]: unknown;
+    },
   ): Promise<string>;
   inputFor(workflowId: string, payload?: unknown): StartInput;
   start(workflowId: string, payload?: unknown): Promise<string>;
@@ -61,6 +69,8 @@ export async function openTestEngine(options: {
   readonly concurrency?: number;
   /** The first engine runs nothing: the test opens others for that. */
   readonly isIdle?: boolean;
+  /** Silent without one. */
+  readonly log?: Logger;
 }): Promise<TestEngine> {
   const database = await createTestDatabase();
   const { pool, db } = database;
@@ -73,10 +83,17 @@ export async function openTestEngine(options: {
     [linkedAccount.id, tenant.orgId],
   );
   const vault = testVault();
-  const log = pino({ level: 'silent' });
+  const log = options.log ?? pino({ level: 'silent' });
   const open = (more: Partial<EngineOptions> = {}): Promise<Engine> =>
     createEngine(
-      { pool, db, clock, log, vault, services: { ...options.services } as OutsideServices },
+      {
+        pool,
+        db,
+        clock,
+        log,
+        vault,
+        services: { records: { db, vault }, ...options.services } as OutsideServices,
+      },
       {
         databaseUrl: database.url,
         concurrency: options.concurrency ?? 20,
@@ -91,16 +108,28 @@ export async function openTestEngine(options: {
   async function publish(
     nodes: readonly TestNode[],
     edges: readonly TestEdge[],
-    { id = newId(), slug, ...document }: { id?: string; slug?: string; [field: string]: unknown } = {},
+    {
+      id = newId(),
+      slug,
+      start = {},
+      ...document
+    }: {
+      id?: string;
+      slug?: string;
+      start?: Readonly<Record<string, unknown>>;
+      [field: string]: unknown;
+    } = {},
   ): Promise<string> {
     const whole = {
-      nodes: [['1', 'start'] as TestNode, ...nodes].map(([nodeId, node_type, data = {}, more = {}]) => ({
-        id: nodeId,
-        node_type,
-        name: `Node ${nodeId}`,
-        data,
-        ...more,
-      })),
+      nodes: [['1', 'start', start] as TestNode, ...nodes].map(
+        ([nodeId, node_type, data = {}, more = {}]) => ({
+          id: nodeId,
+          node_type,
+          name: `Node ${nodeId}`,
+          data,
+          ...more,
+        }),
+      ),
       edges: edges.map(([source, target, source_handle]) => ({ source, target, source_handle })),
       ...document,
     };
@@ -142,6 +171,7 @@ export async function openTestEngine(options: {
     database,
     engine,
     clock,
+    vault,
     tenant,
     linkedAccount,
     async another(more) {

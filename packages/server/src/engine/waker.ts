@@ -12,6 +12,8 @@ import {
 import type { Clock } from '#domain/clock';
 import type { CrashHook } from '#engine/crash-points';
 import type { Queue } from '#engine/queue';
+import type { RowVault } from '#engine/recording/sealed-parts';
+import { resealArrival } from '#engine/wait-payloads';
 import type { Worker } from '#engine/worker';
 
 const atOnce = 500;
@@ -26,12 +28,13 @@ export async function wakeWaiting(deps: {
   readonly pool: Pool;
   readonly clock: Clock;
   readonly queue: Queue;
+  readonly vault: RowVault;
   readonly crash?: CrashHook | undefined;
   readonly worker: () => Worker;
 }): Promise<boolean> {
   const { pool } = deps;
   const now = deps.clock.now();
-  await applyArrivals(pool);
+  await applyArrivals(pool, (arrival) => resealArrival(deps.vault, arrival));
   if (!(await hasWoken(pool, now))) return false;
   while ((await wakeDue(pool, now, atOnce)) === atOnce);
   await tellRuns(deps, now);

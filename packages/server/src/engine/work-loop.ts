@@ -9,6 +9,7 @@ import type { Clock } from '#domain/clock';
 import type { CrashHook } from '#engine/crash-points';
 import { LeaseLostError } from '#engine/journal';
 import type { Queue } from '#engine/queue';
+import type { RowVault } from '#engine/recording/sealed-parts';
 import { recoverLostRuns } from '#engine/recover';
 import { wakeWaiting } from '#engine/waker';
 import { listenForWakeUps } from '#engine/wake-up';
@@ -47,6 +48,7 @@ export function startWorkLoop(deps: {
   readonly clock: Clock;
   readonly log: Logger;
   readonly queue: Queue;
+  readonly vault: RowVault;
   readonly crash?: CrashHook | undefined;
   /** The worker of the moment; a lost lease replaces it. */
   readonly worker: () => Worker;

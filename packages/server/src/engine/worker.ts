@@ -215,6 +215,7 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
       history: rest,
       lastSeq,
       waits,
+      secrets: trigger?.secrets ?? [],
       facts: {
         executionId: row.id,
         lineageId: row.lineage_id,
@@ -249,7 +250,12 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
 
   async function adopt(input: RunInput): Promise<Run> {
     const { facts, secrets } = await accountValues(deps, input);
-    const recorder = openRecorder(deps, journal, { ...input, executionId: input.facts.executionId, secrets });
+    const recorder = openRecorder(deps, journal, {
+      ...input,
+      executionId: input.facts.executionId,
+      payload: input.facts.payload,
+      secrets: [...input.secrets, ...secrets],
+    });
     const run = startRun({ ...deps, suspension, pasts }, recorder, {
       ...input,
       history: recorder.history,

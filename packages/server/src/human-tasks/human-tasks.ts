@@ -26,6 +26,8 @@ const formUrl = '[[form_url]]';
 
 export interface NewHumanTask {
   readonly form: Form;
+  /** Its title in lists of tasks, where no secret may stand; the form's own unless given. */
+  readonly listedAs?: string;
   readonly dueAt: Date;
   /** To whom the link goes. `[[form_url]]` in its text stands for the link. */
   readonly mail: Omit<MailMessage, 'idempotencyKey'>;
@@ -145,7 +147,7 @@ export function createHumanTasks(deps: {
   }
 
   return {
-    async open(tenant, place, { form, dueAt, mail }) {
+    async open(tenant, place, { form, listedAs = form.title, dueAt, mail }) {
       const token = tokenOf(tenant, place);
       let row = await findHumanTask(pool, tenant, place);
       if (row === undefined) {
@@ -154,7 +156,7 @@ export function createHumanTasks(deps: {
         await insertHumanTask(pool, tenant, place, {
           id,
           tokenHash: hashOf(token),
-          title: form.title,
+          title: listedAs,
           receivers: mail.to.map(({ address }) => address),
           formSealed: vault.sealJson(form, sealContext('human_task.form_sealed', id)),
           dueAt,

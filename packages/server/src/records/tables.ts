@@ -31,6 +31,8 @@ import { sealContext, type Vault } from '#vault/index';
 export interface TableDeps {
   readonly db: Db;
   readonly vault: Vault;
+  /** Told of the encrypted values of each row that is opened, by column. */
+  readonly onOpened?: (fields: Readonly<Record<string, FieldValue>>) => void;
 }
 
 /** A row as callers see it: its `record_id` and a value for every column. */
@@ -122,7 +124,7 @@ export function addRecords(
     if (table.record_count + added > tableLimits.records) {
       throw new AppError('table_full', { name: table.name, limit: tableLimits.records });
     }
-    return rows.map((row) => openRow(deps.vault, table, row));
+    return rows.map((row) => openRow(deps, table, row));
   });
 }
 
@@ -136,7 +138,7 @@ export async function pageOfRecords(
 ): Promise<{ table: StoredTable; records: TableRecord[] }> {
   const table = await requireTable(deps.db, tenant, view, ref);
   const rows = await listRecords(deps.db, tenant, table.id, page);
-  return { table, records: rows.map((row) => openRow(deps.vault, table, row)) };
+  return { table, records: rows.map((row) => openRow(deps, table, row)) };
 }
 
 /** @throws AppError `not_found` for the table or the record */
@@ -149,7 +151,7 @@ export async function getRecord(
 ): Promise<TableRecord> {
   const table = await requireTable(deps.db, tenant, view, ref);
   const row = isUuid(recordId) ? await findRecord(deps.db, tenant, table.id, recordId) : undefined;
-  return openRow(deps.vault, table, row ?? missing('Record', recordId));
+  return openRow(deps, table, row ?? missing('Record', recordId));
 }
 
 /**
@@ -169,7 +171,7 @@ export async function findRecords(
   const table = await requireTable(deps.db, tenant, view, ref);
   const filter = readFilter(table, wanted);
   const rows = await searchRecords(deps.db, tenant, table.id, filter, match, tableLimits.records);
-  return rows.map((row) => openRow(deps.vault, table, row));
+  return rows.map((row) => openRow(deps, table, row));
 }
 
 /** Changes the given columns of one row. @throws AppError `not_found`, `invalid_request` */
@@ -195,7 +197,7 @@ export function updateRecord(
       fields: { ...kept, ...Object.fromEntries(given) },
     });
     await writeRecords(db, tenant, table.id, [next]);
-    return openRow(deps.vault, table, next);
+    return openRow(deps, table, next);
   });
 }
 
@@ -209,7 +211,7 @@ export function deleteRecord(
 ): Promise<TableRecord> {
   return changeTable(deps, tenant, view, ref, async (db, table) => {
     const gone = isUuid(recordId) ? await deleteRecordRow(db, tenant, table.id, recordId) : undefined;
-    return openRow(deps.vault, table, gone ?? missing('Record', recordId));
+    return openRow(deps, table, gone ?? missing('Record', recordId));
   });
 }
 
@@ -345,13 +347,23 @@ function openFields(
   table: StoredTable,
   row: StoredRecord,
 ): Readonly<Record<string, FieldValue>> {
-  if (row.fields_sealed === null) return row.fields;
-  const context = sealContext('data_record.fields_sealed', table.id, row.id);
-  return { ...row.fields, ...(vault.openJson(row.fields_sealed, context) as Record<string, FieldValue>) };
+  return { ...row.fields, ...openSealed(vault, table, row) };
 }
 
-function openRow(vault: Vault, table: StoredTable, row: StoredRecord): TableRecord {
-  const fields = openFields(vault, table, row);
+function openSealed(
+  vault: Vault,
+  table: StoredTable,
+  row: StoredRecord,
+): Readonly<Record<string, FieldValue>> {
+  if (row.fields_sealed === null) return {};
+  const context = sealContext('data_record.fields_sealed', table.id, row.id);
+  return vault.openJson(row.fields_sealed, context) as Record<string, FieldValue>;
+}
+
+function openRow({ vault, onOpened }: TableDeps, table: StoredTable, row: StoredRecord): TableRecord {
+  const secret = openSealed(vault, table, row);
+  onOpened?.(secret);
+  const fields = { ...row.fields, ...secret };
   return {
     record_id: row.id,
     ...Object.fromEntries(columnNames(table).map((name) => [name, fields[name] ?? null])),

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import type { VariableScope } from '#db/schema';
 import { valuesForRun, type RunVariableValue } from '#db/variable';
 import { compileTemplate, pathsIn, type CompiledTemplate } from '#domain/template';
@@ -24,11 +24,11 @@ export type VariableNames = ReadonlySet<string> | 'all';
  * @throws AppError `sealed_value_unreadable`
  */
 export async function runEnvironment(
-  deps: { readonly pool: Pool; readonly vault: Pick<Vault, 'open'> },
+  deps: { readonly client: Pool | PoolClient; readonly vault: Pick<Vault, 'open'> },
   tenant: Tenant,
   of: { readonly linkedAccountId: string; readonly workflowId: string; readonly names: VariableNames },
 ): Promise<RunEnvironment> {
-  const values = await valuesForRun(deps.pool, tenant, of);
+  const values = await valuesForRun(deps.client, tenant, of);
   const templates = readTemplates(of.names, values);
   const isRead = readsOf(of.names, templates);
   const env = { org: {}, workspace: {}, linked_account: {}, workflow: {} } as Record<

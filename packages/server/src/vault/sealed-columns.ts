@@ -20,6 +20,8 @@ export const sealedColumns = {
   'alert_rule.target_sealed': { key: ['id'] },
   'recovery_record.secrets_sealed': { key: ['id'] },
   'variable_value.value_sealed': { key: ['id'] },
+  'wait.payload_sealed': { key: ['id'] },
+  'wait_arrival.payload_sealed': { key: ['execution_id', 'node_id'] },
 } as const satisfies Record<`${string}.${string}`, { readonly key: readonly string[] }>;
 
 export type SealedColumn = keyof typeof sealedColumns;

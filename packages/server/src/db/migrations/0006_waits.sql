@@ -42,7 +42,8 @@ create table wait (
   state json,
   -- Set once; the first of them wins.
   woken_by text check (woken_by in ('due', 'token', 'child')),
-  payload json,
+  -- what came with the token; it may hold secrets
+  payload_sealed bytea,
   -- from when on the waker cares: due_at, or at once when woken; null: the execution has been told
   wake_at timestamptz,
   created_at timestamptz not null,
@@ -68,7 +69,7 @@ create table wait_arrival (
   node_id text not null,
   org_id text not null,
   environment text not null,
-  payload json not null,
+  payload_sealed bytea not null,
   received_at timestamptz not null default now(),
   primary key (execution_id, node_id)
 );

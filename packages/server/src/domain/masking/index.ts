@@ -1,6 +1,7 @@
 export {
   createMasker,
   redacted,
+  secretsIn,
   unmasked,
   type Masked,
   type Masker,

@@ -14,6 +14,8 @@ export interface Masked {
   readonly shown: unknown;
   /** What was taken out; empty: nothing was. */
   readonly trueParts: readonly TruePart[];
+  /** Secrets that stood inside longer texts, as they stood there. */
+  readonly words: readonly string[];
 }
 
 /** Knows every secret that one run used, and finds it again in whatever the run is about to show. */
@@ -46,12 +48,13 @@ export function createMasker(): Masker {
     }
   }
 
-  function maskText(text: string): string {
+  function maskText(text: string, found?: Set<string>): string {
     const spans = matcher.find(text);
     if (spans.length === 0) return text;
     let shown = '';
     let at = 0;
     for (const { from, to } of spans) {
+      if (to - from < text.length) found?.add(text.slice(from, to));
       shown += text.slice(at, from) + redacted;
       at = to;
     }
@@ -60,6 +63,7 @@ export function createMasker(): Masker {
 
   function maskValue(value: unknown, paths: readonly ValuePath[]): Masked {
     const trueParts: TruePart[] = [];
+    const words = new Set<string>();
     const way: (string | number)[] = [];
 
     function replace(value: unknown, shown: unknown): unknown {
@@ -77,7 +81,7 @@ export function createMasker(): Masker {
     function visit(value: unknown, paths: readonly ValuePath[]): unknown {
       if (coveredBy(paths) && value !== null && value !== undefined) return replace(value, redacted);
       if (typeof value === 'string') {
-        const shown = maskText(value);
+        const shown = maskText(value, words);
         return shown === value ? value : replace(value, shown);
       }
       if (typeof value === 'number') return matcher.has(String(value)) ? replace(value, redacted) : value;
@@ -95,13 +99,19 @@ export function createMasker(): Masker {
     function withMaskedKeys(value: Record<string, unknown>, paths: readonly ValuePath[]): unknown {
       const partsBefore = trueParts.length;
       const shown = Object.fromEntries(
-        Object.entries(value).map(([key, item]) => [maskText(key), within(key, item, stepInto(paths, key))]),
+        Object.entries(value).map(([key, item]) => [
+          maskText(key, words),
+          within(key, item, stepInto(paths, key)),
+        ]),
       );
-      trueParts.length = partsBefore;
+      // They are told apart by their words only, since the object as a whole is what was taken out.
+      for (const [, part] of trueParts.splice(partsBefore)) for (const text of textsIn(part)) words.add(text);
+      for (const key of Object.keys(value)) if (maskText(key) === redacted) words.add(key);
       return shown;
     }
 
-    return { shown: visit(value, paths), trueParts };
+    const shown = visit(value, paths);
+    return { shown, trueParts, words: [...words] };
   }
 
   return {
@@ -110,9 +120,23 @@ export function createMasker(): Masker {
       return known.size === 0;
     },
     isTainted: (text) => matcher.has(text),
-    text: maskText,
+    text: (text) => maskText(text),
     value: (value, paths = []) => maskValue(value, paths),
   };
+}
+
+/** What of a masked value is secret: what another masker has to learn to mask the same. */
+export function secretsIn({ shown, trueParts, words }: Masked): unknown[] {
+  const whole = trueParts.filter(
+    ([path]) => path.reduce((at, step) => (at as Record<string | number, unknown>)[step], shown) === redacted,
+  );
+  return [...words, ...whole.map(([, value]) => value)];
+}
+
+function textsIn(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(textsIn);
+  if (isRecord(value)) return Object.values(value).flatMap(textsIn);
+  return typeof value === 'string' || typeof value === 'number' ? [String(value)] : [];
 }
 
 /** Puts what was taken out back in its place. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '#domain/errors';
 import { done, nodeType, type NodeContext, type NodeEffect } from '#engine/nodes/node-type';
+import { need } from '#engine/nodes/settings';
 import { forgetRecord, recallIds, rememberIds, type DataRefData } from '#records/index';
 
 const id = z.union([z.string(), z.number()]).transform(String);
@@ -118,9 +119,4 @@ function slugOf(given: string | undefined, ctx: NodeContext): string {
   const slug = given === undefined || given === '' ? ctx.appSlug : given;
   if (slug === undefined) throw new AppError('missing_field', { field: 'slug' });
   return slug;
-}
-
-function need<T>(value: T | undefined, field: string): T {
-  if (value === undefined || value === '') throw new AppError('missing_field', { field });
-  return value;
 }

@@ -169,6 +169,7 @@ export const humanTask = nodeType<Settings>({
     }
     const { dueAt, mail } = await ctx.services.humanTasks.open(ctx.tenant, placeOf(ctx), {
       form: { title: given.title, description: given.description ?? '', fields, prefilled: values },
+      listedAs: String(ctx.mask(given.title).shown),
       dueAt: new Date(ctx.now.getTime() + given.timeout_minutes * 60_000),
       mail: {
         from: given.from[0],

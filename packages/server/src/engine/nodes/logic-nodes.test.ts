@@ -30,7 +30,8 @@ function context(calls: Calls = { lines: [], asked: [] }): NodeContext {
     page: (_index, read) => read(),
     trace: undefined,
     caught: undefined,
-    mask: (value) => ({ shown: value, trueParts: [] }),
+    mask: (value) => ({ shown: value, trueParts: [], words: [] }),
+    learnSecret: () => undefined,
     log: (level, text) => void calls.lines.push(`${level} ${text}`),
     // What these nodes use; anything else is a fault of the test.
     services: {

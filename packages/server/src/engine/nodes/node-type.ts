@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { ExecutionMode } from '#db/schema';
 import type { NodeServices } from '#engine/node-services';
 import type { Tenant } from '#domain/tenant';
-import type { Masked } from '#domain/masking/index';
+import type { Masked, ValuePath } from '#domain/masking/index';
 import type { FailedNode } from '#engine/recovery';
 import type { NodeResult } from '#engine/run-scope';
 import type { RunVariables } from '#engine/recording/run-variables';
@@ -77,6 +77,8 @@ export interface NodeContext {
   readonly caught: (FailedNode & { readonly input: unknown }) | undefined;
   /** The value as people may see it, without the secrets that the run knows, and what was taken out. */
   readonly mask: (value: unknown) => Masked;
+  /** From here on the run shows nobody this text, or any text in this value. */
+  readonly learnSecret: (value: unknown) => void;
   /** Keeps a request as a cURL command, where the author asked for it. */
   readonly trace: ((command: string) => void) | undefined;
 }
@@ -97,7 +99,14 @@ export interface NodeFailure {
 }
 
 export type NodeOutcome =
-  | { readonly kind: 'done'; readonly body: unknown; readonly port: string; readonly status?: number }
+  | {
+      readonly kind: 'done';
+      readonly body: unknown;
+      readonly port: string;
+      readonly status?: number;
+      /** Parts of the body that are secrets, whatever the author says: they go on, and nobody sees them. */
+      readonly encrypted?: readonly ValuePath[];
+    }
   | { readonly kind: 'respond'; readonly body: unknown; readonly statusCode: number }
   | { readonly kind: 'failed'; readonly failure: NodeFailure }
   | ({ readonly kind: 'terminated' } & Termination)

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AppError } from '#domain/errors';
 import { asText } from '#domain/template';
 
 /** Forms of settings that several node types share. */
@@ -26,6 +27,12 @@ const oneFile = z.union(
   ],
   { error: 'is not a file: give its URL or id, or {"url": ..., "name": ...}' },
 );
+
+/** A setting that an action of the node cannot do without. @throws AppError `missing_field` */
+export function need<T>(value: T | undefined, field: string): T {
+  if (value === undefined || value === '') throw new AppError('missing_field', { field });
+  return value;
+}
 
 /** A list of files: URLs or ids, as an array, one text with commas, or `{url, name}` objects as nodes return them. */
 export function fileList(most: number) {

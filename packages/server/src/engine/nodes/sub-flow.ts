@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isRecord } from '#domain/exact-json';
+import { secretsIn } from '#domain/masking/index';
 import type { ChildResult } from '#engine/node-services';
 import {
   done,
@@ -98,6 +99,7 @@ export const subFlow = nodeType<Settings>({
       parent: { executionId: ctx.executionId, nodeId: ctx.nodeId, batch: ctx.batch },
       workflow: given.workflow,
       payload: given.payload,
+      secrets: secretsIn(ctx.mask(given.payload)),
       mode: given.isSync ? 'sync' : 'async',
       linkedAccount: ctx.linkedAccount,
       configId: ctx.configId,
@@ -112,6 +114,7 @@ export const subFlow = nodeType<Settings>({
     const child = await ctx.services.subFlows.result(ctx.tenant, executionId);
     // The cap on waiting has come, not the end of the child, which has deadlines of its own.
     if (child.state === 'unfinished') return waitFor(executionId);
+    if (child.state !== 'gone') ctx.learnSecret(child.secrets);
     return outcomeOf(executionId, child);
   },
 });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { AppError } from '#domain/errors';
-import { done, nodeType, type NodeContext, type NodeEffect } from '#engine/nodes/node-type';
+import { defaultPort, nodeType, type NodeContext, type NodeEffect } from '#engine/nodes/node-type';
+import { need } from '#engine/nodes/settings';
 import {
   addColumns,
   addRecords,
@@ -197,16 +197,22 @@ export const table = nodeType({
       linkedAccountId: given.private ? ctx.linkedAccount.id : null,
       executionId: given.persistent ? null : ctx.executionId,
     };
-    return done(await actions[given.action].perform(given, ctx, scope));
+    const secret = new Set<string>();
+    const records = {
+      ...ctx.services.records,
+      onOpened: (fields: object) => Object.keys(fields).forEach((name) => secret.add(name)),
+    };
+    const body = await actions[given.action].perform(
+      given,
+      { ...ctx, services: { ...ctx.services, records } },
+      scope,
+    );
+    const encrypted = Array.from(secret, (name) => (Array.isArray(body) ? ['*', name] : [name]));
+    return { kind: 'done', body, port: defaultPort, encrypted };
   },
 });
 
 function refOf({ table_id: id, table_name: name }: Settings): TableRef {
   if (id !== undefined && id !== '') return { id };
   return { name: need(name, 'table_name') };
-}
-
-function need<T>(value: T | undefined, field: string): T {
-  if (value === undefined || value === '') throw new AppError('missing_field', { field });
-  return value;
 }

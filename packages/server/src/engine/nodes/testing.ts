@@ -98,7 +98,8 @@ export async function createNodeBench(
     page: (_index: number, read: () => Promise<unknown>) => read(),
     trace: undefined,
     caught: undefined,
-    mask: (value: unknown) => ({ shown: value, trueParts: [] }),
+    mask: (value: unknown) => ({ shown: value, trueParts: [], words: [] }),
+    learnSecret: () => undefined,
     services,
   } as unknown as NodeContext;
   let runs = 0;

@@ -5,33 +5,45 @@ import { sealRowSecrets, type RowSecrets, type RowVault } from '#engine/recordin
 import { storedValue } from '#engine/stored-value';
 
 /** What stands in the log where a node's request and response are hidden. */
-const hidden = '[HIDDEN]';
+export const hidden = '[HIDDEN]';
 
 /**
  * A journal row as people may see it. What later steps of the run need of the rest is sealed beside it; the request
- * and the console are for people only. A row without a secret, which is nearly every one, stays the object it is.
+ * and the console are for people only, but for the first row of an execution, whose request is the headers that came
+ * with its payload. A row without a secret, which is nearly every one, stays the object it is.
+ *
+ * @param also - paths of the output that are encrypted besides those of the rules
  */
 export function maskedRow(
   vault: RowVault,
   masker: Masker,
   rules: OutputRules | undefined,
   row: JournalRow,
+  also: readonly ValuePath[] = [],
 ): JournalRow {
   const isHidden = rules?.isHidden === true;
-  const encrypted = row.kind === 'start' ? [] : (rules?.encrypt ?? []);
+  const isFirst = row.seq === 0;
+  const encrypted = row.kind === 'start' ? [] : [...(rules?.encrypt ?? []), ...also];
   if (!isHidden && encrypted.length === 0 && !holdsSecret(masker, row)) return row;
+  const input =
+    isHidden && row.input !== undefined
+      ? hiddenValue(row.input)
+      : masked(masker, row.input, isFirst ? encrypted : []);
   const output =
     isHidden && row.output !== undefined ? hiddenValue(row.output) : masked(masker, row.output, encrypted);
   const error = masked(masker, row.error && { json: row.error }, isHidden ? [['body']] : []);
   const variables = masked(masker, row.variables && { json: row.variables }, []);
+  const words = [output, error, variables, ...(isFirst ? [input] : [])].flatMap((value) => value.words);
   const secrets: RowSecrets = {
+    ...(isFirst && input.trueParts.length > 0 && { input: input.trueParts }),
     ...(output.trueParts.length > 0 && { output: output.trueParts }),
     ...(error.trueParts.length > 0 && { error: error.trueParts }),
     ...(variables.trueParts.length > 0 && { variables: variables.trueParts }),
+    ...(words.length > 0 && { words: [...new Set(words)] }),
   };
   return {
     ...row,
-    input: isHidden && row.input !== undefined ? storedValue(hidden) : masked(masker, row.input, []).stored,
+    input: input.stored,
     output: output.stored,
     error: textOf(error.stored),
     console: isHidden ? undefined : textOf(masked(masker, row.console && { json: row.console }, []).stored),
@@ -45,22 +57,25 @@ export function maskedRow(
 interface MaskedValue {
   readonly stored: StoredValue | undefined;
   readonly trueParts: readonly TruePart[];
+  readonly words: readonly string[];
 }
+
+const nothing = { trueParts: [], words: [] } as const;
 
 function masked(
   masker: Masker,
   value: StoredValue | '' | undefined,
   paths: readonly ValuePath[],
 ): MaskedValue {
-  if (value === undefined || value === '') return { stored: undefined, trueParts: [] };
+  if (value === undefined || value === '') return { stored: undefined, ...nothing };
   const text = textOf(value) ?? 'null';
-  if (paths.length === 0 && !masker.isTainted(text)) return { stored: value, trueParts: [] };
-  const { shown, trueParts } = masker.value(JSON.parse(text), paths);
-  return { stored: trueParts.length === 0 ? value : storedValue(shown), trueParts };
+  if (paths.length === 0 && !masker.isTainted(text)) return { stored: value, ...nothing };
+  const { shown, trueParts, words } = masker.value(JSON.parse(text), paths);
+  return { stored: trueParts.length === 0 ? value : storedValue(shown), trueParts, words };
 }
 
 function hiddenValue(value: StoredValue): MaskedValue {
-  return { stored: storedValue(hidden), trueParts: [[[], JSON.parse(textOf(value) ?? 'null')]] };
+  return { stored: storedValue(hidden), trueParts: [[[], JSON.parse(textOf(value) ?? 'null')]], words: [] };
 }
 
 function holdsSecret(masker: Masker, row: JournalRow): boolean {

@@ -1,6 +1,6 @@
 import type { JournalRow } from '#db/journal-flush';
 import type { Clock } from '#domain/clock';
-import { createMasker, valuesAt, type Masked } from '#domain/masking/index';
+import { createMasker, valuesAt, type Masked, type ValuePath } from '#domain/masking/index';
 import { includedBody } from '#domain/node-output';
 import type { Journal } from '#engine/journal';
 import type { NodeContext, NodeOutcome } from '#engine/nodes/node-type';
@@ -13,7 +13,7 @@ import { storedValue } from '#engine/stored-value';
 import type { Plan, PlanNode } from '#engine/workflow-plan';
 
 /** What a run itself gives to a node; the recorder adds the rest. */
-export type BareNodeContext = Omit<NodeContext, 'variables' | 'page' | 'trace' | 'mask'>;
+export type BareNodeContext = Omit<NodeContext, 'variables' | 'page' | 'trace' | 'mask' | 'learnSecret'>;
 
 /**
  * The journal of one run. It numbers the rows, shows nobody a secret, and keeps the true values sealed beside what
@@ -34,6 +34,8 @@ export interface RunRecorder extends Journal {
   mask(value: unknown): Masked;
   /** A text for people, such as an error for the caller, without the secrets that the run knows. */
   shown<T>(value: T): T;
+  /** An error for the server's log: what it says and where it came from, without those secrets. */
+  shownError(error: unknown): Error;
 }
 
 export interface RecordedRun {
@@ -44,8 +46,10 @@ export interface RecordedRun {
   readonly history: readonly HistoryEntry[];
   /** Number of the last row of the execution, which may be inside a container. */
   readonly lastSeq: number;
-  /** Secrets that templates of this run may read. */
+  /** Secrets that templates of this run may read, and those that were found in what started it. */
   readonly secrets: readonly unknown[];
+  /** What started it, as it was. */
+  readonly payload: unknown;
   /** A test of a draft: every request is traced. */
   readonly isTest: boolean;
 }
@@ -62,11 +66,16 @@ export function openRecorder(
   const variables = runVariables(run.history);
   let seq = run.lastSeq;
 
+  /** Paths that a node itself named beside its output, until the row of the output is written. */
+  const named = new Map<string, readonly ValuePath[]>();
+
   masker.learn(run.secrets);
+  learnOutput(run.plan.nodes[run.plan.start], run.payload);
   learnOutputs(run.history);
 
   function learnOutputs(history: readonly HistoryEntry[]): void {
     for (const entry of history) {
+      masker.learn(entry.secrets);
       if (entry.kind !== 'start') learnOutput(nodes.get(entry.nodeId), entry.output);
     }
   }
@@ -81,7 +90,10 @@ export function openRecorder(
     seq += 1;
     const set = row.kind === 'outcome' ? variables.takeSet(row.nodeId, row.batch) : undefined;
     const numbered = { ...row, seq, ...(set !== undefined && { variables: JSON.stringify(set) }) };
-    return maskedRow(deps.vault, masker, nodes.get(row.nodeId)?.output, numbered);
+    const place = `${row.batch}:${row.nodeId}`;
+    const also = row.kind === 'outcome' ? named.get(place) : undefined;
+    if (also !== undefined) named.delete(place);
+    return maskedRow(deps.vault, masker, nodes.get(row.nodeId)?.output, numbered, also);
   }
 
   return {
@@ -106,6 +118,7 @@ export function openRecorder(
         ...context,
         variables: variables.of(node.id, context.batch),
         mask: (value) => masker.value(value),
+        learnSecret: (value) => masker.learn(value),
         page: pages.of(context, (page) => {
           learnOutput(node, page.value);
           journal.add(
@@ -128,14 +141,26 @@ export function openRecorder(
         }),
         trace: node.output.isTraced || run.isTest ? (command) => context.log('curl', command) : undefined,
       });
-      return handedOn(node, outcome);
+      return handedOn(node, context.batch, outcome);
     },
     mask: (value) => masker.value(value),
+    shownError(error) {
+      const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+      return Object.assign(new Error(masker.text(message)), { name, stack: masker.text(stack ?? '') });
+    },
     shown: (value) => (masker.isEmpty ? value : (masker.value(value).shown as typeof value)),
   };
 
-  function handedOn(node: PlanNode, outcome: NodeOutcome | undefined): NodeOutcome | undefined {
+  function handedOn(
+    node: PlanNode,
+    batch: string,
+    outcome: NodeOutcome | undefined,
+  ): NodeOutcome | undefined {
     if (outcome?.kind !== 'done' && outcome?.kind !== 'respond') return outcome;
+    if (outcome.kind === 'done' && outcome.encrypted !== undefined) {
+      masker.learn(valuesAt(outcome.body, outcome.encrypted));
+      named.set(`${batch}:${node.id}`, outcome.encrypted);
+    }
     const body = includedBody(node.output, outcome.body);
     learnOutput(node, body);
     return { ...outcome, body };

@@ -1,12 +1,16 @@
 import type { StoredJournalRow } from '#db/execution-claim';
-import { unmasked, type TruePart } from '#domain/masking/index';
+import { secretsIn, unmasked, type Masked, type TruePart } from '#domain/masking/index';
 import { sealContext, type Vault } from '#vault/index';
 
 /** What was masked out of the values of one journal row, by the value that it was in. */
 export interface RowSecrets {
+  /** Only of the first row, whose input is the headers that came with the payload. */
+  readonly input?: readonly TruePart[];
   readonly output?: readonly TruePart[];
   readonly error?: readonly TruePart[];
   readonly variables?: readonly TruePart[];
+  /** Secrets that stood inside longer texts: a run that goes on elsewhere learns them here. */
+  readonly words?: readonly string[];
 }
 
 export type RowVault = Pick<Vault, 'sealJson' | 'openJson'>;
@@ -20,25 +24,40 @@ export function sealRowSecrets(
   return vault.sealJson(secrets, contextOf(executionId, seq));
 }
 
-/** Puts the true values back into a row of the journal, large values filled in. Without any secret it is the row. */
+/**
+ * Puts the true values back into a row of the journal, large values filled in, and says which secrets are in it.
+ * Without any secret it is the row.
+ */
 export type OpenRow = (
   row: TrueValues & Pick<StoredJournalRow, 'execution_id' | 'seq' | 'secrets_sealed'>,
-) => TrueValues;
+) => TrueValues & { readonly secrets: readonly unknown[] };
 
 interface TrueValues {
+  readonly input: unknown;
   readonly output: unknown;
   readonly error: StoredJournalRow['error'];
   readonly variables: StoredJournalRow['variables'];
 }
 
 export function rowOpener(vault: RowVault): OpenRow {
-  return ({ execution_id, seq, secrets_sealed, output, error, variables }) => {
-    if (secrets_sealed === null) return { output, error, variables };
-    const secrets = vault.openJson(secrets_sealed, contextOf(execution_id, seq)) as RowSecrets;
+  return ({ execution_id, seq, secrets_sealed, ...shown }) => {
+    if (secrets_sealed === null) return { ...shown, secrets: [] };
+    const sealed = vault.openJson(secrets_sealed, contextOf(execution_id, seq)) as RowSecrets;
+    const parts = (name: keyof TrueValues): Masked => ({
+      shown: shown[name],
+      trueParts: sealed[name] ?? [],
+      words: [],
+    });
+    // Asked before the true values take the places of what is shown.
+    const whole = (['input', 'output', 'error', 'variables'] as const).flatMap((name) =>
+      secretsIn(parts(name)),
+    );
     return {
-      output: unmasked(output, secrets.output ?? []),
-      error: unmasked(error, secrets.error ?? []) as TrueValues['error'],
-      variables: unmasked(variables, secrets.variables ?? []) as TrueValues['variables'],
+      input: unmasked(shown.input, sealed.input ?? []),
+      output: unmasked(shown.output, sealed.output ?? []),
+      error: unmasked(shown.error, sealed.error ?? []) as TrueValues['error'],
+      variables: unmasked(shown.variables, sealed.variables ?? []) as TrueValues['variables'],
+      secrets: [...whole, ...(sealed.words ?? [])],
     };
   };
 }

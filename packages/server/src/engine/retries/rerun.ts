@@ -44,6 +44,7 @@ export function createRerun(deps: {
       triggerEvent: header.triggerEvent ?? undefined,
       payload: trigger?.output ?? null,
       headers: triggerHeaders(trigger),
+      secrets: trigger?.secrets ?? [],
       instanceTag: header.instanceTag ?? undefined,
       rerunOf: executionId,
     });
