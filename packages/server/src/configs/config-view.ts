@@ -79,9 +79,10 @@ export async function loadConfig(db: Db, tenant: Tenant, config: StoredConfig): 
   };
 }
 
-/** Whether a workflow runs for this config: as it was switched, or by itself. */
+/** Whether a workflow runs for this config: as it was switched, or by itself, as an account's own does. */
 export function isEnabledIn(loaded: LoadedConfig, workflow: StoredWorkflow): boolean {
-  return loaded.switches.get(workflow.id)?.is_enabled ?? workflow.is_auto_enabled;
+  const isByItself = workflow.is_auto_enabled || workflow.linked_account_id !== null;
+  return loaded.switches.get(workflow.id)?.is_enabled ?? isByItself;
 }
 
 /** Values that are saved for the app's own fields, or for those of one workflow. */

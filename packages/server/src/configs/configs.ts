@@ -127,13 +127,20 @@ export async function saveConfig(
 }
 
 /** Switches one workflow on or off. @throws AppError as `saveConfig` does. */
-export function switchWorkflow(
+export async function switchWorkflow(
   deps: ConfigDeps,
   call: ConfigCall,
   workflowId: string,
   isEnabled: boolean,
 ): Promise<ConfigView> {
-  return saveConfig(deps, call, { fields: {}, workflows: [{ id: workflowId, isEnabled, fields: {} }] });
+  const change = { fields: {}, workflows: [{ id: workflowId, isEnabled, fields: {} }] };
+  const view = await saveConfig(deps, call, change);
+  const loaded = await loadConfig(deps.db, call.tenant, view.config);
+  const workflow = await requireWorkflow(deps.db, call, loaded, workflowId);
+  if (view.workflows.some((shown) => shown.workflow.id === workflow.id)) return view;
+  // Who switches one that configs do not list sees what became of it all the same.
+  const switched = { workflow, isEnabled: isEnabledIn(loaded, workflow), fields: [] };
+  return { ...view, workflows: [...view.workflows, switched] };
 }
 
 /** Removes the config with its values and switches; the connection stays. @throws AppError `config_not_found` */
@@ -349,12 +356,15 @@ async function requireWorkflow(
 ): Promise<StoredWorkflow> {
   const listed = loaded.workflows.find((workflow) => workflow.id === id || workflow.draft_id === id);
   if (listed !== undefined) return listed;
-  // Hidden ones are not shown to customers, yet set by programs.
-  const hidden = await findWorkflow(db, call.tenant, id);
-  if (hidden?.app_slug !== call.slug || hidden.published_version === null || !hidden.is_hidden_in_config) {
-    throw new AppError('workflow_not_found', { id });
-  }
-  return hidden;
+  const other = await findWorkflow(db, call.tenant, id);
+  const isOfConfig = other?.app_slug === call.slug && other.published_version !== null;
+  // Hidden ones are not shown to customers, yet set by programs; an account's own are listed with its workflows.
+  const isSettable =
+    other?.linked_account_id === null
+      ? other.is_hidden_in_config
+      : other?.linked_account_id === call.linkedAccount.id;
+  if (!isOfConfig || !isSettable) throw new AppError('workflow_not_found', { id });
+  return other;
 }
 
 async function requireField(db: Db, call: FieldCall, loaded: LoadedConfig): Promise<StoredField> {

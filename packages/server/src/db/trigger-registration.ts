@@ -9,7 +9,7 @@ export type RegistrationScope =
   | 'all';
 
 /**
- * For whom each workflow runs by itself: the account that owns it; every config of its app in which it is switched on
+ * For whom each workflow runs by itself: the account that owns it, unless it switched it off; every config of its app in which it is switched on
  * (or switches itself on and was never switched off); and every account, when it belongs to no app and switches itself
  * on. The same accounts whose events start it (db/workflow-listeners). Access filters are judged when it fires.
  */
@@ -17,6 +17,9 @@ const targets = `
   select w.id as workflow_id, a.id as linked_account_id, a.account_id as config_id, w.org_id, w.environment
   from workflow w
   join linked_account a on a.id = w.linked_account_id and a.org_id = w.org_id and a.environment = w.environment
+  where not exists (select from config c join config_workflow s on s.config_pk = c.id and s.workflow_id = w.id
+    where c.org_id = w.org_id and c.environment = w.environment and c.linked_account_id = a.id
+      and c.app_slug = w.app_slug and c.config_id = a.account_id and not s.is_enabled)
   union all
   select w.id, c.linked_account_id, c.config_id, w.org_id, w.environment
   from workflow w

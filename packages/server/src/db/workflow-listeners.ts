@@ -29,7 +29,7 @@ interface ListenerRow {
 
 /**
  * The workflows that an event starts, in one statement on the index of (tenant, event):
- * - the account's own published workflows;
+ * - the account's own published workflows, unless they were switched off in the chosen config;
  * - the organisation's that are switched on in the chosen config, or switch themselves on and were never
  *   switched off there. Without a config a connection to the app is enough for the latter.
  */
@@ -65,7 +65,7 @@ export const accountSwitches = switches('and c.config_id = $5');
 export const accountSwitchesEverywhere = switches('');
 
 /** That workflow `w` may run for account `a`. */
-export const isSwitchedOn = `(w.linked_account_id = a.id
+export const isSwitchedOn = `((w.linked_account_id = a.id and coalesce(s.is_enabled, true))
       or (w.linked_account_id is null
         and coalesce(s.is_enabled, w.is_auto_enabled)
         and (w.app_slug is null or c.id is not null or exists (

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createTestApi, type TestApi, type TestOrganization } from '#api/testing';
 import { createField } from '#configs/index';
+import { findListeners } from '#db/workflow-listeners';
 import { newId } from '#domain/ids';
 
 let api: TestApi;
@@ -253,6 +254,46 @@ test('a workflow is switched on only once the app is connected, by PUT of the co
     (await call('PATCH', door.replace(workflowId, '0'.repeat(24)), { enabled: true })).status,
     404,
   );
+});
+
+test("an account's own workflow runs by itself, and is switched off and on again where it is configured", async () => {
+  await open('own');
+  const event = 'Own switch';
+  await call('POST', '/api/v2/public/application/event', { name: event, response: {} }, {});
+  const made = await call('POST', '/api/v2/public/workflow', {
+    name: 'Own',
+    slug: 'gong',
+    nodes: [{ id: '1', type: 'start', data: { trigger: { kind: 'event', event } } }],
+  });
+  const id = made.body.workflow.associated_workflow;
+  assert.equal((await call('PUT', `/api/v2/public/workflow/${id}/publish`, {})).status, 200);
+  const { rows } = await api.database.pool.query<{ linked_account_id: string }>(
+    'select linked_account_id from workflow where id = $1',
+    [id],
+  );
+  const listens = async (configId: string): Promise<boolean> =>
+    (
+      await findListeners(api.database.pool, api.org.tenant, {
+        event,
+        configId,
+        linkedAccountId: rows[0]!.linked_account_id,
+      })
+    ).length === 1;
+  assert.ok(await listens('own'));
+  const door = `/api/v2/public/slug/gong/config/own/workflows/${id}`;
+  for (const [enabled, method] of [
+    [true, 'PUT'],
+    [false, 'PUT'],
+    [true, 'PATCH'],
+  ] as const) {
+    const answer = await call(method, door, { enabled });
+    assert.equal(answer.status, 200, JSON.stringify(answer.body));
+    const shown = answer.body.workflows.find((item: { id: string }) => item.id === id);
+    assert.equal(shown.enabled, enabled);
+    assert.deepEqual([await listens('own'), await listens('another')], [enabled, true]);
+  }
+  const stranger = await call('PUT', door, { enabled: true }, { linked_account_id: 'somebody else' });
+  assert.equal(stranger.status, 404);
 });
 
 test('one field is read, saved, cleared and refused by its own doors', async () => {
