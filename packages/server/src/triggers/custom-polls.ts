@@ -1,4 +1,4 @@
-import type { PollItem } from '@inlay/connectors/kit';
+import { type PollItem, ProviderError } from '@inlay/connectors/kit';
 import type { z } from 'zod';
 import { type ConnectionDeps, pollApp } from '#connections/index';
 import {
@@ -79,7 +79,7 @@ export async function removeCustomPoll(deps: ConnectionDeps, owner: Owner, id: s
  * Asks the app once, as a poll would, and starts nothing.
  *
  * @returns what a poll of the last day would see
- * @throws AppError as an action of the app does
+ * @throws AppError `invalid_request` when the app refuses the request; else as an action of the app does
  */
 export async function tryCustomPoll(
   deps: ConnectionDeps,
@@ -88,15 +88,35 @@ export async function tryCustomPoll(
 ): Promise<{ readonly items: readonly PollItem[]; readonly isTruncated: boolean }> {
   requireApp(deps, owner);
   const until = deps.clock.now();
-  return pollApp(deps, {
-    tenant: owner.tenant,
-    linkedAccountId: owner.linkedAccount.id,
-    slug: owner.slug,
-    trigger: { custom: readCustomPoll(definition) },
-    since: new Date(until.getTime() - 86_400_000),
-    until,
-  });
+  try {
+    return await pollApp(deps, {
+      tenant: owner.tenant,
+      linkedAccountId: owner.linkedAccount.id,
+      slug: owner.slug,
+      trigger: { custom: readCustomPoll(definition) },
+      since: new Date(until.getTime() - 86_400_000),
+      until,
+    });
+  } catch (error) {
+    throw error instanceof AppError ? (requestProblem(deps, owner.slug, definition, error) ?? error) : error;
+  }
 }
+
+/** The app is there and refuses what it is asked: that is a fault of the definition, not of the app. */
+function requestProblem(
+  deps: ConnectionDeps,
+  slug: string,
+  { path }: CustomPollInput,
+  error: AppError,
+): AppError | undefined {
+  const { cause } = error;
+  if (!(cause instanceof ProviderError) || !faultsOfRequest.has(cause.status)) return undefined;
+  const app = deps.connectors.get(slug)?.name ?? slug;
+  const message = `${app} answers ${cause.status} to a request for "${path}": look at the path and the parameters`;
+  return new AppError('invalid_request', { problems: [{ path: 'path', message }] }, { cause: error });
+}
+
+const faultsOfRequest: ReadonlySet<number> = new Set([400, 404, 405, 406, 410, 414, 415, 422]);
 
 function requireApp(deps: ConnectionDeps, { tenant, slug }: Owner): void {
   if (!deps.connectors.has(slug)) throw new AppError('app_not_found', { slug, orgId: tenant.orgId });

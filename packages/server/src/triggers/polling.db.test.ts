@@ -393,6 +393,14 @@ test('bad definitions and strangers are refused at every door of polling trigger
     { linked_account_id: account.accountId },
   );
   assert.deepEqual([tried.status, /no "nothing"/.test(String(tried.body['message']))], [400, true]);
+  const lost = await call(
+    'POST',
+    `${base}/test`,
+    { ...definition, path: '/nowhere' },
+    { linked_account_id: account.accountId },
+  );
+  assert.equal(lost.status, 400, JSON.stringify(lost.body));
+  assert.match(lost.body['message'] as string, /path: Acme CRM answers 404 to a request for "\/nowhere"/);
 });
 
 test('a start node that cannot be polled does not go live, and says why', async () => {
