@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import { AppError } from '#domain/errors';
 import { isSecretName } from '#domain/secret-name';
 
 /** The context headers of spec/api §1.4 that may also stand in the query or in the body. */
@@ -31,9 +32,26 @@ export function headerOrQuery(request: FastifyRequest, name: ContextName): strin
   );
 }
 
-/** A flag of the wire: the strings "true" and "false" in headers and queries, a boolean in bodies. */
+/**
+ * A flag of the wire: the strings "true" and "false" in headers and queries, a boolean in bodies. Absent is false.
+ *
+ * @throws AppError `invalid_request`: what is neither would be taken for what its sender did not mean
+ */
 export function contextFlag(request: FastifyRequest, name: ContextName): boolean {
-  return contextValue(request, name) === 'true';
+  return readFlag(name, contextValue(request, name));
+}
+
+/** The same where the body is a payload, which is nobody's context. */
+export function flagOfHeaderOrQuery(request: FastifyRequest, name: ContextName): boolean {
+  return readFlag(name, headerOrQuery(request, name));
+}
+
+function readFlag(name: ContextName, value: string | undefined): boolean {
+  const written = value?.trim().toLowerCase();
+  if (written === undefined || written === '' || written === 'false') return false;
+  if (written === 'true') return true;
+  const message = `is "${value?.slice(0, 40) ?? ''}"; write "true" or "false"`;
+  throw new AppError('invalid_request', { problems: [{ path: name, message }] });
 }
 
 /** What a workflow, and the log of its execution, may see of the call that started it: no credential of the caller. */

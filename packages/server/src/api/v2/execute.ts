@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type ApiApp, payloadBodyLimit } from '#api/app';
 import { accountCallerOf } from '#api/caller';
-import { harmlessHeaders, headerOrQuery } from '#api/context';
+import { flagOfHeaderOrQuery, harmlessHeaders, headerOrQuery } from '#api/context';
 import type { ApiDeps } from '#api/deps';
 import { type ExecutableWorkflow, findExecutableWorkflow } from '#db/executable-workflow';
 import { AppError } from '#domain/errors';
@@ -55,6 +55,7 @@ export function executeRoutes(app: ApiApp, deps: ApiDeps): void {
       },
       async (request, reply) => {
         const { tenant, linkedAccount } = accountCallerOf(request);
+        const isSync = flagOfHeaderOrQuery(request, 'sync_execution');
         const workflow = await executable(request);
         const { version, payload } = readPayload(workflow, request.body);
         const input = {
@@ -65,12 +66,11 @@ export function executeRoutes(app: ApiApp, deps: ApiDeps): void {
           slug: workflow.slug ?? undefined,
           source: 'api_call' as const,
           payload,
-          headers:
-            headerOrQuery(request, 'include-headers') === 'true' ? harmlessHeaders(request) : undefined,
+          headers: flagOfHeaderOrQuery(request, 'include-headers') ? harmlessHeaders(request) : undefined,
           requestHeaders: request.headers,
           instanceTag: headerOrQuery(request, 'instance_tag'),
         };
-        if (headerOrQuery(request, 'sync_execution') !== 'true') {
+        if (!isSync) {
           const { executionId } = await deps.engine.startExecution(tenant, input);
           return { execution_id: executionId, message: 'Workflow execution started' };
         }
