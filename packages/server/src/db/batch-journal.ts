@@ -138,6 +138,16 @@ export async function journalOfBatch(
   return rows;
 }
 
+/** Whether an iteration, or a page of a node, has ended. */
+export async function hasBatch(pool: Pool, ref: ContainerRef, index: number): Promise<boolean> {
+  const { rows } = await pool.query<{ is_there: boolean }>(
+    `select exists (select from journal j
+       where j.execution_id = $1 and j.node_id = $2 and j.kind = 'batch' and j.batch = $3) as is_there`,
+    [ref.executionId, ref.nodeId, batchPath(ref, index)],
+  );
+  return rows[0]!.is_there;
+}
+
 /** How many iterations of these nodes have ended. */
 export async function countBatches(
   pool: Pool,

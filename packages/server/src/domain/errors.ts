@@ -628,6 +628,13 @@ export const errorCatalogue = {
     (d) =>
       `The execution has no node "${d.node}", or it did not come that far. Read the execution for the ids of its nodes.`,
   ),
+  execution_batch_not_found: spec<{ batch: string }>(
+    404,
+    'RESOURCE_NOT_FOUND',
+    'never',
+    (d) =>
+      `The execution has no batch "${d.batch}", or it has not begun yet. List the batches of the node for those that it has.`,
+  ),
   node_without_batches: spec<{ node: string }>(
     501,
     'SERVER_ERROR',

@@ -163,7 +163,7 @@ export interface Engine extends Retries {
   /**
    * What the nodes inside one iteration did, by the path of the iteration.
    *
-   * @throws AppError `execution_not_found`
+   * @throws AppError `execution_not_found`, `execution_batch_not_found`, and as `listBatches`
    */
   readBatch(
     tenant: Tenant,

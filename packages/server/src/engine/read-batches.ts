@@ -1,4 +1,5 @@
-import { batchPath, journalOfBatch, pageOfBatches } from '#db/batch-journal';
+import { batchPath, hasBatch, journalOfBatch, pageOfBatches } from '#db/batch-journal';
+import type { ContainerRef } from '#db/batch-journal';
 import { findExecution } from '#db/execution-log';
 import type { JournalStatus } from '#db/schema';
 import { AppError } from '#domain/errors';
@@ -38,15 +39,7 @@ export async function listBatches(
   of: BatchesOf,
   page: { readonly offset: number; readonly limit: number; readonly status?: JournalStatus | undefined },
 ): Promise<{ batches: BatchRun[]; total: number }> {
-  const { plan } = await executionOf(deps, tenant, of);
-  const node = plan?.byId.get(of.nodeId);
-  if (plan !== undefined && node === undefined) {
-    throw new AppError('execution_node_not_found', { node: of.nodeId });
-  }
-  if (node !== undefined && !node.hasPages && Object.keys(node.regions).length === 0) {
-    throw new AppError('node_without_batches', { node: of.nodeId });
-  }
-  const ref = { executionId: of.executionId, nodeId: of.nodeId, batch: of.within ?? '' };
+  const { ref } = await batchesOf(deps, tenant, of);
   const { rows, total, outcome } = await pageOfBatches(deps.pool, ref, page);
   const batches = historyOf(rows).map((entry): BatchRun => ({
     index: entry.batchIndex ?? 0,
@@ -83,9 +76,11 @@ function neverBegun(
 }
 
 /**
- * What the nodes of one iteration did, in the order in which they were entered.
+ * What the nodes of one iteration did, in the order in which they were entered; none where their log was not kept, or
+ * when an early end kept the iteration from beginning.
  *
- * @throws AppError `execution_not_found`
+ * @throws AppError `execution_not_found`, `execution_node_not_found`, `node_without_batches`,
+ *   `execution_batch_not_found`
  */
 export async function readBatch(
   deps: ReadDeps,
@@ -93,9 +88,39 @@ export async function readBatch(
   of: Pick<BatchesOf, 'executionId' | 'linkedAccountId'>,
   batch: string,
 ): Promise<NodeRun[]> {
+  const [, within = '', nodeId = '', position = ''] = /^(?:(.+)\/)?([^/:]+):(\d{1,9})$/.exec(batch) ?? [];
+  const index = Number(position);
+  if (nodeId === '') throw new AppError('execution_batch_not_found', { batch });
+  const { ref, plan, isRunning } = await batchesOf(deps, tenant, { ...of, nodeId, within });
+  const rows = await journalOfBatch(deps.pool, of.executionId, batchPath(ref, index));
+  if (rows.length === 0 && !(await hasBatch(deps.pool, ref, index))) {
+    const { outcome } = await pageOfBatches(deps.pool, ref, { offset: 0, limit: 1 });
+    const missing = neverBegun(outcome);
+    const isMissing = missing !== undefined && index >= missing.from && index < missing.from + missing.count;
+    if (!isMissing) throw new AppError('execution_batch_not_found', { batch });
+  }
+  return nodeRuns(historyOf(rows), plan, isRunning).map(cutForLog);
+}
+
+/** The container, or the node with pages, whose batches are asked for. */
+async function batchesOf(
+  deps: ReadDeps,
+  tenant: Tenant,
+  of: BatchesOf,
+): Promise<{ ref: ContainerRef; plan: Plan | undefined; isRunning: boolean }> {
   const { plan, isRunning } = await executionOf(deps, tenant, of);
-  const history = historyOf(await journalOfBatch(deps.pool, of.executionId, batch));
-  return nodeRuns(history, plan, isRunning).map(cutForLog);
+  const node = plan?.byId.get(of.nodeId);
+  if (plan !== undefined && node === undefined) {
+    throw new AppError('execution_node_not_found', { node: of.nodeId });
+  }
+  if (node !== undefined && !node.hasPages && Object.keys(node.regions).length === 0) {
+    throw new AppError('node_without_batches', { node: of.nodeId });
+  }
+  return {
+    ref: { executionId: of.executionId, nodeId: of.nodeId, batch: of.within ?? '' },
+    plan,
+    isRunning,
+  };
 }
 
 async function executionOf(

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import type { ApiApp } from '#api/app';
-import { accountCallerOf } from '#api/caller';
+import { accountCallerOf, callerOf } from '#api/caller';
 import type { ApiDeps } from '#api/deps';
 import { executionNode, shapeNode, wireNodeStatus } from '#api/v2/execution-shape';
 import { page, pageOf, pageQuery } from '#api/wire';
+import { findLinkedAccountRef } from '#db/linked-account';
 import type { JournalStatus } from '#db/schema';
+import { findWorkflow } from '#db/workflow';
 import { AppError } from '#domain/errors';
 import type { BatchRun } from '#engine/index';
 
@@ -28,7 +30,9 @@ const batchShape = z.object({
 });
 
 /** The iterations of loops and try blocks, and the pages of nodes: spec/api §4.9. */
-export function executionBatchRoutes(app: ApiApp, { engine }: ApiDeps): void {
+export function executionBatchRoutes(app: ApiApp, deps: ApiDeps): void {
+  const { engine } = deps;
+  batchesOfWorkflowRoute(app, deps);
   app.get(
     path,
     {
@@ -80,6 +84,56 @@ export function executionBatchRoutes(app: ApiApp, { engine }: ApiDeps): void {
       const batch = `${within === undefined || within === '' ? '' : `${within}/`}${nodeId}:${index}`;
       const nodes = await engine.readBatch(tenant, { executionId, linkedAccountId: linkedAccount.id }, batch);
       return { batch, nodes: nodes.map(shapeNode) };
+    },
+  );
+}
+
+/** The door by the workflow. Its sources name no shape, so it answers as the door by the execution does. */
+function batchesOfWorkflowRoute(app: ApiApp, deps: ApiDeps): void {
+  app.get(
+    '/api/v2/public/workflow/:workflowId/linked-account/:linkedAccountId/execution-node-batches',
+    {
+      config: { auth: 'key|session' },
+      schema: {
+        tags,
+        summary: 'List the batches of a node in one execution of a workflow',
+        operationId: 'listWorkflowExecutionNodeBatches',
+        params: z.object({ workflowId: z.string(), linkedAccountId: z.string() }),
+        querystring: pageQuery.extend({
+          execution_id: z.string({ error: 'is missing: of which execution?' }),
+          node_id: z.string({ error: 'is missing: of which node?' }),
+          status: z.string().optional().describe('Success, Errored, Stopped, Timed_Out or Terminated.'),
+          within,
+        }),
+        response: { 200: pageOf(batchShape) },
+      },
+    },
+    async (request) => {
+      const { tenant, linkedAccount: own } = callerOf(request);
+      const { workflowId, linkedAccountId: id } = request.params;
+      const account = own ?? (await findLinkedAccountRef(deps.db, tenant, id));
+      if (account === undefined || (id !== account.accountId && id !== account.id)) {
+        throw new AppError('linked_account_not_found', { id, ...tenant });
+      }
+      const {
+        execution_id: executionId,
+        node_id: nodeId,
+        page: number,
+        limit,
+        status,
+        within,
+      } = request.query;
+      const { header } = await deps.engine.read(tenant, executionId, account.id);
+      const workflow = await findWorkflow(deps.db, tenant, workflowId);
+      if (header.workflowId !== (workflow?.id ?? workflowId)) {
+        throw new AppError('execution_not_found', { id: executionId });
+      }
+      const { batches, total } = await deps.engine.listBatches(
+        tenant,
+        { executionId, nodeId, within, linkedAccountId: account.id },
+        { offset: (number - 1) * limit, limit, status: readStatus(status) },
+      );
+      return page(batches.map(shapeBatch), total, { page: number, limit });
     },
   );
 }

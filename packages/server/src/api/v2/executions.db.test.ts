@@ -308,6 +308,21 @@ test('what cannot be executed says why', async () => {
   assert.match(refused.json().message, /order\.no: is required/);
 });
 
+test('a flag that is neither true nor false is refused by its name, not taken for false', async () => {
+  const id = await publish(chain([start, answerNode]));
+  const url = `/api/v2/public/workflow/${id}/execute`;
+  for (const name of ['sync_execution', 'include-headers']) {
+    for (const value of ['maybe', '1', 'yes']) {
+      const refused = await call('POST', url, { [name]: value }, {});
+      assert.equal(refused.statusCode, 400, refused.body);
+      assert.match(refused.json().message, new RegExp(`${name}: is "${value}"; write "true" or "false"`));
+    }
+  }
+  assert.equal((await call('POST', `${url}?sync_execution=maybe`, {}, {})).statusCode, 400);
+  const answer = await call('POST', url, { sync_execution: 'TRUE' }, {});
+  assert.ok('return_value' in answer.json(), answer.body);
+});
+
 test('a filter that names nothing is refused with the names that exist', async () => {
   const answer = await call('GET', '/api/v2/public/execution?status=DONE');
   assert.equal(answer.statusCode, 400);
@@ -377,4 +392,27 @@ test('the iterations of a loop are read by page, by status and one by one; the e
     ['2:1', '3', 'Success'],
   );
   assert.equal((await call('GET', url, { linked_account_id: 'other' })).statusCode, 404);
+  const none = await call('GET', `${url}/3`);
+  assert.deepEqual([none.statusCode, /no batch "2:3"/.test(none.json().message)], [404, true], none.body);
+  assert.equal((await call('GET', `${url}/0?within=9:1`)).statusCode, 404);
+  assert.equal((await call('GET', url.replace('/2/', '/3/') + '/0')).statusCode, 501);
+
+  const byWorkflow = (account: string, query: string, headers = {}) =>
+    call(
+      'GET',
+      `/api/v2/public/workflow/${id}/linked-account/${account}/execution-node-batches?${query}`,
+      headers,
+    );
+  const of = `execution_id=${execution_id}&node_id=2`;
+  const same = await byWorkflow('acme', `${of}&limit=2&page=2`);
+  assert.deepEqual(same.json(), second);
+  assert.equal((await byWorkflow('other', of)).statusCode, 404);
+  assert.equal((await byWorkflow('nobody', of)).statusCode, 404);
+  assert.match((await byWorkflow('acme', 'node_id=2')).json().message, /execution_id: is missing/);
+  const token = await call('POST', '/api/v2/public/session-token', { linked_account_id: 'other' }, {});
+  const asOther = { authorization: `Bearer ${token.json().token}`, 'x-api-key': '' };
+  assert.equal((await byWorkflow('acme', of, asOther)).statusCode, 404);
+  const elsewhere = await publish(chain([start]));
+  const wrong = `/api/v2/public/workflow/${elsewhere}/linked-account/acme/execution-node-batches?${of}`;
+  assert.equal((await call('GET', wrong)).statusCode, 404);
 });
