@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { z } from 'zod';
+import { unknownOutcomesQueue } from '#db/recovery-record';
 import { newId } from '#domain/ids';
 import { builtInNodes, nodeRegistry } from '#engine/nodes/index';
 import { failed, nodeType } from '#engine/nodes/node-type';
@@ -184,4 +185,46 @@ test('a `once` call whose worker is lost is one record, however often the execut
     [['Unknown outcomes', 1]],
   );
   await other.drain(1_000);
+});
+
+test('of two runs that need the queue of unknown outcomes for the first time, the later takes what the earlier made', async () => {
+  const { pool } = engine.database;
+  const tenant = { orgId: newId(), environment: 'test' as const };
+  const earlier = await pool.connect();
+  const id = newId();
+  let later: Promise<string>;
+  try {
+    await earlier.query('begin');
+    // By another name, so that the later one meets it at the index of built-in queues, as in a true race.
+    await earlier.query(
+      `insert into recovery_queue (id, org_id, environment, name, is_built_in) values ($1, $2, 'test', 'Renamed', true)`,
+      [id, tenant.orgId],
+    );
+    later = unknownOutcomesQueue(pool, tenant);
+    await until(async () => {
+      const { rowCount } = await pool.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+           and query like 'insert into recovery_queue%'`,
+      );
+      return rowCount === 1;
+    });
+    await earlier.query('commit');
+  } finally {
+    earlier.release();
+  }
+  assert.equal(await later, id);
+});
+
+test('a queue that somebody made under its name becomes the queue of unknown outcomes', async () => {
+  const { pool } = engine.database;
+  const tenant = { orgId: newId(), environment: 'test' as const };
+  const id = newId();
+  await pool.query(
+    `insert into recovery_queue (id, org_id, environment, name) values ($1, $2, 'test', 'Unknown outcomes')`,
+    [id, tenant.orgId],
+  );
+  assert.deepEqual(
+    await Promise.all(Array.from({ length: 5 }, () => unknownOutcomesQueue(pool, tenant))),
+    Array.from({ length: 5 }, () => id),
+  );
 });
