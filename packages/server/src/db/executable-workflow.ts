@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { groupCommit, type GroupCommit } from '#db/group-commit';
 import type { Tenant } from '#domain/tenant';
 
 /** A workflow as the execute door needs it. */
@@ -14,6 +15,8 @@ export interface ExecutableWorkflow {
 }
 
 interface Row {
+  /** Of the question, from 1. */
+  readonly number: number;
   readonly id: string;
   readonly linked_account_id: string | null;
   readonly app_slug: string | null;
@@ -22,24 +25,68 @@ interface Row {
   readonly json_schema: Readonly<Record<string, unknown>> | null;
 }
 
-/** Finds a workflow by its id, its draft's id or its alias; without `slug`, any of those with the alias. */
+/** `idOrAlias`: its id, its draft's id or its alias; without `slug`, any of those with the alias. */
+export interface WorkflowQuestion {
+  readonly tenant: Tenant;
+  readonly idOrAlias: string;
+  readonly slug: string | undefined;
+}
+
+/**
+ * Finds workflows for many calls at once: what is asked while one reading is on its way goes together in the next, the
+ * same question once. Each answer is as young as its question.
+ */
+export function executableWorkflows(
+  pool: Pool,
+): GroupCommit<WorkflowQuestion, ExecutableWorkflow | undefined> {
+  return groupCommit((questions) => findAll(pool, questions), largestReading, { isEager: true });
+}
+
+const largestReading = 200;
+
+/** Finds one workflow. */
 export async function findExecutableWorkflow(
   pool: Pool,
   tenant: Tenant,
   idOrAlias: string,
   slug: string | undefined,
 ): Promise<ExecutableWorkflow | undefined> {
+  const [found] = await findAll(pool, [{ tenant, idOrAlias, slug }]);
+  return found;
+}
+
+async function findAll(
+  pool: Pool,
+  questions: readonly WorkflowQuestion[],
+): Promise<(ExecutableWorkflow | undefined)[]> {
+  const keys = questions.map(({ tenant, idOrAlias }) =>
+    [tenant.orgId, tenant.environment, idOrAlias].join('/'),
+  );
+  const distinct = [...new Map(questions.map((question, index) => [keys[index]!, question] as const))];
   const { rows } = await pool.query<Row>({
-    name: 'executable_workflow',
-    text: `select w.id, w.linked_account_id, w.app_slug, w.published_version,
-             w.id <> $3 and w.draft_id <> $3 as is_by_alias,
+    name: 'executable_workflows',
+    text: `select q.number::int, w.id, w.linked_account_id, w.app_slug, w.published_version,
+             w.id <> q.asked and w.draft_id <> q.asked as is_by_alias,
              v.document -> 'json_schema' as json_schema
-           from workflow w
-           left join workflow_version v on v.workflow_id = w.id and v.version = w.published_version
-           where w.org_id = $1 and w.environment = $2 and (w.id = $3 or w.draft_id = $3 or w.alias = $3)
-           limit 20`,
-    values: [tenant.orgId, tenant.environment, idOrAlias],
+           from unnest($1::text[], $2::text[], $3::text[]) with ordinality as q(org_id, environment, asked, number)
+           cross join lateral (
+             select * from workflow w
+             where w.org_id = q.org_id and w.environment = q.environment
+               and (w.id = q.asked or w.draft_id = q.asked or w.alias = q.asked)
+             limit 20) w
+           left join workflow_version v on v.workflow_id = w.id and v.version = w.published_version`,
+    values: [
+      distinct.map(([, { tenant }]) => tenant.orgId),
+      distinct.map(([, { tenant }]) => tenant.environment),
+      distinct.map(([, { idOrAlias }]) => idOrAlias),
+    ],
   });
+  const byNumber = Map.groupBy(rows, (row) => row.number);
+  const found = new Map(distinct.map(([key], index) => [key, byNumber.get(index + 1) ?? []] as const));
+  return questions.map(({ slug }, index) => chosen(found.get(keys[index]!) ?? [], slug));
+}
+
+function chosen(rows: readonly Row[], slug: string | undefined): ExecutableWorkflow | undefined {
   const matches = rows.filter((row) => slug === undefined || row.app_slug === null || row.app_slug === slug);
   const row = matches.find((match) => !match.is_by_alias) ?? matches[0];
   return (

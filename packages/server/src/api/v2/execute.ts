@@ -4,7 +4,7 @@ import { type ApiApp, payloadBodyLimit } from '#api/app';
 import { accountCallerOf } from '#api/caller';
 import { flagOfHeaderOrQuery, harmlessHeaders, headerOrQuery } from '#api/context';
 import type { ApiDeps } from '#api/deps';
-import { type ExecutableWorkflow, findExecutableWorkflow } from '#db/executable-workflow';
+import { type ExecutableWorkflow, executableWorkflows } from '#db/executable-workflow';
 import { AppError } from '#domain/errors';
 import { isRecord } from '#domain/exact-json';
 import { createPayloadChecker, type SyncAnswer } from '#engine/index';
@@ -32,6 +32,7 @@ const syncAnswer = z.object({
 /** Starting a workflow by call: spec/api §4.8, both doors. */
 export function executeRoutes(app: ApiApp, deps: ApiDeps): void {
   const checker = createPayloadChecker();
+  const workflows = executableWorkflows(deps.pool);
 
   for (const [operationId, url] of [
     ['executeWorkflow', '/api/v2/public/workflow/:workflow_id/execute'],
@@ -93,7 +94,7 @@ export function executeRoutes(app: ApiApp, deps: ApiDeps): void {
     const { tenant, linkedAccount } = accountCallerOf(request);
     const { workflow_id: id } = request.params as { workflow_id: string };
     const slug = headerOrQuery(request, 'slug');
-    const workflow = await findExecutableWorkflow(deps.pool, tenant, id, slug);
+    const workflow = await workflows.commit({ tenant, idOrAlias: id, slug });
     if (workflow === undefined) throw new AppError('workflow_not_found', { id });
     if (workflow.isByAlias && slug === undefined) {
       throw new AppError('workflow_alias_without_slug', { alias: id });
