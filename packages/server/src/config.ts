@@ -183,6 +183,18 @@ const table = {
     '24',
     'How long an execution may wait for a worker, in hours. One that waits longer is ended as timed out and says why.',
   ),
+  INLAY_LOG_RETENTION_DAYS: setting(
+    count(1, 3_650).default(30),
+    '30',
+    '14',
+    'How many days the logs of executions are kept, for organisations that choose nothing else. At most INLAY_LOG_RETENTION_MAX_DAYS.',
+  ),
+  INLAY_LOG_RETENTION_MAX_DAYS: setting(
+    count(1, 3_650).default(365),
+    '365',
+    '90',
+    'The most days that an organisation may choose. A lower number than one that was chosen before wins.',
+  ),
   INLAY_SANDBOX_PROCESSES: setting(
     count(1, 64).default(2),
     '2',
@@ -290,6 +302,8 @@ export interface Config {
   /** iterations of loops in one execution */
   readonly batchLimit: number;
   readonly queueMaxAgeHours: number;
+  /** how many days logs are kept, and the most that an organisation may choose */
+  readonly logRetention: { readonly defaultDays: number; readonly maximumDays: number };
   readonly sandboxProcesses: number;
   readonly codeTimeoutMs: number;
   /** the mail server for environments without one of their own */
@@ -340,6 +354,12 @@ export function loadConfig(flags: Flags = {}, environment: Environment = process
   if ((values['INLAY_SMTP_URL'] === undefined) !== (values['INLAY_MAIL_FROM'] === undefined)) {
     problems.push('INLAY_SMTP_URL and INLAY_MAIL_FROM go together: set both, or neither.');
   }
+  const { INLAY_LOG_RETENTION_DAYS: days, INLAY_LOG_RETENTION_MAX_DAYS: most } = values as Partial<Values>;
+  if (days !== undefined && most !== undefined && days > most) {
+    problems.push(
+      `INLAY_LOG_RETENTION_DAYS "${days}" is more than INLAY_LOG_RETENTION_MAX_DAYS "${most}". Lower the one, or raise the other.`,
+    );
+  }
   if (problems.length > 0) {
     throw new StartupError(
       `Inlay cannot start with these settings:\n${problems.map((p) => `  - ${p}`).join('\n')}`,
@@ -374,6 +394,10 @@ function shape(values: Values, demo: boolean, appCredentials: Config['appCredent
     workerConcurrency: values.INLAY_WORKER_CONCURRENCY,
     batchLimit: values.INLAY_BATCH_LIMIT,
     queueMaxAgeHours: values.INLAY_QUEUE_MAX_AGE_H,
+    logRetention: {
+      defaultDays: values.INLAY_LOG_RETENTION_DAYS,
+      maximumDays: values.INLAY_LOG_RETENTION_MAX_DAYS,
+    },
     sandboxProcesses: values.INLAY_SANDBOX_PROCESSES,
     codeTimeoutMs: values.INLAY_CODE_TIMEOUT_S * 1000,
     mail: mailOf(values),

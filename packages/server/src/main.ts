@@ -121,6 +121,7 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
       publicUrl: config.publicUrl,
       concurrency: config.workerConcurrency,
       queueMaxAgeHours: config.queueMaxAgeHours,
+      retention: config.logRetention,
       batchLimit: config.batchLimit,
     },
   );

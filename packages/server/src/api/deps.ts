@@ -38,6 +38,8 @@ export interface ApiConfig {
   readonly accountRateLimitPerMinute: number;
   /** Calls a minute of one inbound webhook URL; 0 is no limit. */
   readonly webhookRateLimitPerMinute: number;
+  /** Days that logs are kept where an organisation chose nothing, and the most that it may choose. */
+  readonly logRetention: { readonly defaultDays: number; readonly maximumDays: number };
 }
 
 /** What the HTTP layer is built from. Each feature's part is named by that feature. */

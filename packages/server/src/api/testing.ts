@@ -49,6 +49,7 @@ const testConfig: ApiConfig = {
   rateLimitPerMinute: 0,
   accountRateLimitPerMinute: 0,
   webhookRateLimitPerMinute: 0,
+  logRetention: { defaultDays: 30, maximumDays: 365 },
 };
 
 /** The whole HTTP server on a fresh real database; call `close` in `after`. `overrides` replaces dependencies. */

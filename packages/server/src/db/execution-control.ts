@@ -2,7 +2,6 @@ import { clientTransaction } from '#db/client-transaction';
 import type { Db } from '#db/schema';
 import type { Pool, PoolClient } from 'pg';
 import { sql } from 'kysely';
-import { deleteOldHumanTasks } from '#db/human-task';
 import type { Tenant } from '#domain/tenant';
 
 /**
@@ -120,15 +119,9 @@ export async function listUnfinishedExecutions(
   return rows.map(({ id }) => id);
 }
 
-/** Makes the weekly partitions of the coming weeks and drops those older than `retentionDays`. */
-export async function keepPartitions(pool: Pool, now: Date, retentionDays: number): Promise<void> {
+/** Makes the weekly partitions of the coming weeks. */
+export async function makePartitions(pool: Pool, now: Date): Promise<void> {
   await pool.query('select inlay_make_partitions($1, 5)', [now]);
-  // A machine whose clock is ahead must not drop what is young.
-  await pool.query(`select inlay_drop_partitions(least($1::timestamptz, now()) - $2 * interval '1 day')`, [
-    now,
-    retentionDays,
-  ]);
-  await deleteOldHumanTasks(pool, new Date(now.getTime() - retentionDays * 86_400_000));
 }
 
 /** Forgets deduplication keys whose window is over. */

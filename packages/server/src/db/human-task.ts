@@ -218,11 +218,3 @@ export async function listHumanTasks(
   );
   return rows;
 }
-
-/** Forgets tasks whose executions are not kept any longer. */
-export async function deleteOldHumanTasks(pool: Pool, before: Date): Promise<void> {
-  await pool.query(
-    `delete from human_task t where t.created_at < $1 and not exists (select from execution e where e.id = t.execution_id)`,
-    [before],
-  );
-}

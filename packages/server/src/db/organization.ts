@@ -46,3 +46,17 @@ export async function updateOrganization(db: Db, orgId: string, change: Organiza
     .where('id', '=', orgId)
     .execute();
 }
+
+/** Days that an organisation chose to keep its logs; null: none. `undefined`: there is no such organisation. */
+export async function findLogRetention(db: Db, orgId: string): Promise<number | null | undefined> {
+  const row = await db
+    .selectFrom('organization')
+    .select('log_retention_days')
+    .where('id', '=', orgId)
+    .executeTakeFirst();
+  return row?.log_retention_days;
+}
+
+export async function setLogRetention(db: Db, orgId: string, days: number | null): Promise<void> {
+  await db.updateTable('organization').set({ log_retention_days: days }).where('id', '=', orgId).execute();
+}

@@ -12,39 +12,37 @@ BEGIN ATOMIC
 END
 
 
-function inlay_drop_partitions(timestamp with time zone)
-CREATE OR REPLACE FUNCTION public.inlay_drop_partitions(before timestamp with time zone)
- RETURNS integer
+function inlay_drop_week(text,text,integer)
+CREATE OR REPLACE FUNCTION public.inlay_drop_week(from_id text, to_id text, most integer)
+ RETURNS boolean
  LANGUAGE plpgsql
+ SET lock_timeout TO '500ms'
 AS $function$
-declare
-  child record;
-  is_alive boolean;
-  dropped integer := 0;
-begin
-  perform pg_advisory_xact_lock(hashtext('inlay_partitions'));
-  for child in
-    select c.relname as name, substring(pg_get_expr(c.relpartbound, c.oid) from 'FROM \(''([0-9a-f]{24})''\)') as lower,
-      substring(pg_get_expr(c.relpartbound, c.oid) from 'TO \(''([0-9a-f]{24})''\)') as upper
-    from pg_inherits i join pg_class c on c.oid = i.inhrelid
-    where i.inhparent in ('journal'::regclass, 'inbox'::regclass, 'execution'::regclass)
-    order by i.inhparent = 'execution'::regclass
-  loop
-    continue when child.upper is null or child.upper collate "C" > inlay_id_floor(before) collate "C";
-    select exists (select from execution e
-      where e.id >= child.lower and e.id < child.upper and e.state in ('queued', 'running', 'waiting')) into is_alive;
-    continue when is_alive;
-    execute format('drop table %I', child.name);
-    dropped := dropped + 1;
-  end loop;
-  delete from blob b where b.used_on < before::date - 7
-    and not exists (select from execution e
-      where e.org_id = b.org_id and e.environment = b.environment and e.id < inlay_id_floor(before)
-        and e.state in ('queued', 'running', 'waiting'));
-  delete from child_execution where parent_execution_id < inlay_id_floor(before)
-    and not exists (select from execution e where e.id = parent_execution_id);
-  return dropped;
-end $function$
+  declare
+    part record;
+    kept text[];
+  begin
+    perform pg_advisory_xact_lock(hashtext('inlay_partitions'));
+    select count(*) as many into part from (select inlay_kept_executions(from_id, to_id) limit most + 1) few;
+    if part.many > most then return false; end if;
+    lock table only execution, only journal, only inbox in access exclusive mode;
+    kept := array(select inlay_kept_executions(from_id, to_id));
+    for part in
+      select p.relname as parent, c.relname as name
+      from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_class p on p.oid = i.inhparent
+      where i.inhparent in ('execution'::regclass, 'journal'::regclass, 'inbox'::regclass)
+        and pg_get_expr(c.relpartbound, c.oid) = format('FOR VALUES FROM (%L) TO (%L)', from_id, to_id)
+    loop
+      execute format('alter table %I detach partition %I', part.parent, part.name);
+      if part.parent = 'execution' then
+        execute format('insert into execution select * from %I where id = any($1)', part.name) using kept;
+      elsif part.parent = 'journal' then
+        execute format('insert into journal select * from %I where execution_id = any($1)', part.name) using kept;
+      end if;
+      execute format('drop table %I', part.name);
+    end loop;
+    return true;
+  end $function$
 
 
 function inlay_end_event(text)
@@ -69,6 +67,21 @@ CREATE OR REPLACE FUNCTION public.inlay_id_floor(at timestamp with time zone)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN (lpad(to_hex((floor((EXTRACT(epoch FROM at) * (1000)::numeric)))::bigint), 12, '0'::text) || '000000000000'::text)
+
+
+function inlay_kept_executions(text,text)
+CREATE OR REPLACE FUNCTION public.inlay_kept_executions(from_id text, to_id text)
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE
+AS $function$
+    select id from execution where id >= from_id and id < to_id and state in ('queued', 'running')
+    union
+    select id from execution where id >= from_id and id < to_id and state = 'waiting'
+    union
+    select c.child_execution_id from child_execution c join execution p on p.id = c.parent_execution_id
+    where c.child_execution_id >= from_id and c.child_execution_id < to_id and p.finished_at is null
+  $function$
 
 
 function inlay_lease_calls(text,bigint,integer,integer)
@@ -406,7 +419,7 @@ table blob
   content text not null
   used_on date not null default CURRENT_DATE
   blob_pkey: PRIMARY KEY (org_id, environment, hash)
-  INDEX blob_used_on_idx ON public.blob USING btree (used_on)
+  INDEX blob_age ON public.blob USING btree (org_id, environment, used_on)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
@@ -428,6 +441,7 @@ table child_execution
   environment text not null
   child_execution_id text not null
   child_execution_pkey: PRIMARY KEY (parent_execution_id, node_id, batch)
+  INDEX child_execution_child ON public.child_execution USING btree (child_execution_id)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
@@ -1046,8 +1060,10 @@ table organization
   metadata text
   created_at timestamp with time zone not null default now()
   updated_at timestamp with time zone
+  log_retention_days integer
   organization_slug_key: UNIQUE (slug)
   organization_pkey: PRIMARY KEY (id)
+  organization_log_retention_days_check: CHECK (((log_retention_days >= 1) AND (log_retention_days <= 3650)))
 
 table organization_invitation
   id text not null

@@ -28,6 +28,7 @@ export interface OrganizationTable {
   email: string | null;
   settings: DefaultedJson<Record<string, unknown>>;
   metadata: string | null;
+  log_retention_days: number | null;
   created_at: DefaultedTimestamp;
 }
 

@@ -100,6 +100,22 @@ export async function readUsage(
   return rows;
 }
 
+/** What a tenant keeps: bytes that its executions wrote since a day (UTC), bytes of its files, records of its tables. */
+export async function readStored(
+  db: Db,
+  tenant: Tenant,
+  since: string,
+): Promise<{ log_bytes: number; file_bytes: number; table_records: number }> {
+  const of = sql`org_id = ${tenant.orgId} and environment = ${tenant.environment}`;
+  const { rows } = await sql<{ log_bytes: number; file_bytes: number; table_records: number }>`
+    select
+      (select coalesce(sum(bytes_stored), 0)::float8 from usage_day where ${of} and day >= ${since}::date) as log_bytes,
+      (select coalesce(sum(size), 0)::float8 from stored_file where ${of}) as file_bytes,
+      (select coalesce(sum(record_count), 0)::float8 from data_table where ${of} and deleted_at is null)
+        as table_records`.execute(db);
+  return rows[0]!;
+}
+
 /** Bytes that the whole database takes on disk, of all organisations. */
 export async function databaseBytes(pool: Pool): Promise<number> {
   const { rows } = await pool.query<{ bytes: number }>(

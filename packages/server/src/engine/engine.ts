@@ -10,6 +10,7 @@ import {
   type ExecutionHeader,
 } from '#db/execution-log';
 import type { NewExecution } from '#db/execution-start';
+import type { LogRetention } from '#db/retention';
 import type { Db } from '#db/schema';
 import { clientTransaction } from '#db/client-transaction';
 import { wakeByToken } from '#db/wait';
@@ -68,7 +69,8 @@ export interface EngineOptions {
   readonly concurrency: number;
   /** Queued executions that one linked account may have; beyond it starting answers `queue_full`. */
   readonly queueLimit?: number;
-  readonly retentionDays?: number;
+  /** How long logs are kept; 30 days and at most 365 unless given. */
+  readonly retention?: LogRetention;
   /** An execution that waits longer for a worker is ended; a week unless given. */
   readonly queueMaxAgeHours?: number;
   /** Iterations of loops that one execution may have. */
@@ -373,7 +375,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
         ...workerDeps,
         worker: () => worker,
         concurrency: options.concurrency,
-        retentionDays: options.retentionDays ?? 30,
+        retention: options.retention ?? { defaultDays: 30, maximumDays: 365 },
         queueMaxAgeHours: options.queueMaxAgeHours ?? 24 * 7,
       });
     },

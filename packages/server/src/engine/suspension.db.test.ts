@@ -282,15 +282,3 @@ test('a sync call that suspends answers with the id; one with a delay does not w
   const at = await bench.engine.runSync(bench.tenant, { ...bench.inputFor(delayed), timeoutMs: 20_000 });
   assert.match(String(at.returnValue), /^Waited for 0 seconds/);
 });
-
-test('an execution that waits outlives the retention of logs', async () => {
-  const { pool } = bench.database;
-  const workflow = await bench.publish([['2', 'gate']], [['1', '2']]);
-  const id = await bench.start(workflow);
-  await bench.reached(id, 'waiting');
-  await pool.query(`select inlay_drop_partitions(now() + interval '60 days')`);
-  assert.equal(await bench.state(id), 'waiting');
-  assert.ok(await bench.engine.resume(id, null));
-  assert.equal((await bench.ended(id)).header.state, 'completed');
-  await pool.query(`select inlay_make_partitions(now(), 5)`);
-});

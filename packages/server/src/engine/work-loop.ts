@@ -2,7 +2,8 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { clientTransaction } from '#db/client-transaction';
 import { deleteTablesOfEndedExecutions } from '#db/data-table';
-import { deleteOldInboxKeys, keepPartitions } from '#db/execution-control';
+import { deleteOldInboxKeys, makePartitions } from '#db/execution-control';
+import type { LogRetention } from '#db/retention';
 import { countUsage } from '#db/usage';
 import { deleteOldWorkers } from '#db/worker';
 import type { Clock } from '#domain/clock';
@@ -11,6 +12,7 @@ import { LeaseLostError } from '#engine/journal';
 import type { Queue } from '#engine/queue';
 import type { RowVault } from '#engine/recording/sealed-parts';
 import { recoverLostRuns } from '#engine/recover';
+import { enforceRetention } from '#engine/retention';
 import { wakeWaiting } from '#engine/waker';
 import { listenForWakeUps } from '#engine/wake-up';
 import type { Worker } from '#engine/worker';
@@ -53,7 +55,7 @@ export function startWorkLoop(deps: {
   /** The worker of the moment; a lost lease replaces it. */
   readonly worker: () => Worker;
   readonly concurrency: number;
-  readonly retentionDays: number;
+  readonly retention: LogRetention;
   readonly queueMaxAgeHours: number;
   /** For the connection that listens. */
   readonly databaseUrl: string;
@@ -126,7 +128,8 @@ export function startWorkLoop(deps: {
   }
 
   async function maintain(): Promise<void> {
-    await keepPartitions(deps.pool, deps.clock.now(), deps.retentionDays);
+    await makePartitions(deps.pool, deps.clock.now());
+    await enforceRetention(deps, deps.retention, () => closing.signal.aborted);
     await deleteOldWorkers(deps.pool);
     await deleteOldInboxKeys(deps.pool);
     await deleteTablesOfEndedExecutions(deps.pool);

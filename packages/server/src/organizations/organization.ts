@@ -1,7 +1,9 @@
 import { randomInt } from 'node:crypto';
 import {
+  findLogRetention,
   findOrganization,
   insertOrganization,
+  setLogRetention,
   updateOrganization,
   type OrganizationChange,
   type StoredOrganization,
@@ -62,6 +64,23 @@ export async function changeOrganization(
 ): Promise<StoredOrganization> {
   await updateOrganization(deps.db, orgId, change);
   return getOrganization(deps, orgId);
+}
+
+/** Days that an organisation chose to keep its logs; null: it chose nothing. @throws not_found */
+export async function logRetentionOf(deps: OrganizationDeps, orgId: string): Promise<number | null> {
+  const days = await findLogRetention(deps.db, orgId);
+  if (days === undefined) throw new AppError('not_found', { what: 'Organization', id: orgId });
+  return days;
+}
+
+/** @throws not_found */
+export async function changeLogRetention(
+  deps: OrganizationDeps,
+  orgId: string,
+  days: number | null,
+): Promise<number | null> {
+  await setLogRetention(deps.db, orgId, days);
+  return logRetentionOf(deps, orgId);
 }
 
 /** A readable unique name, such as `acme-4k2x9z`; the random end keeps two companies of one name apart. */

@@ -13,6 +13,7 @@ import { adminModelProviderRoutes } from '#api/admin/model-providers';
 import { adminOrganizationRoutes } from '#api/admin/organization';
 import { adminAppWebhookRoutes } from '#api/admin/app-webhooks';
 import { adminReceivedEventRoutes } from '#api/admin/received-events';
+import { adminRetentionRoutes } from '#api/admin/retention';
 import { adminRunningLimitRoutes } from '#api/admin/running-limits';
 import { adminSessionRoutes } from '#api/admin/session';
 import { adminUsageRoutes } from '#api/admin/usage';
@@ -41,6 +42,7 @@ export function adminRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth): void
   adminExecutionRoutes(app, deps);
   adminExecutionOperationRoutes(app, deps);
   adminMailSettingRoutes(app, deps);
+  adminRetentionRoutes(app, deps);
   adminRunningLimitRoutes(app, deps);
   adminReceivedEventRoutes(app, deps);
   adminAppWebhookRoutes(app, deps);

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { consoleOf } from '#api/admin/guard';
 import type { ApiApp } from '#api/app';
 import type { ApiDeps } from '#api/deps';
-import { databaseBytes, readUsage } from '#db/usage';
+import { databaseBytes, readStored, readUsage } from '#db/usage';
+import { logRetentionOf } from '#organizations/index';
 
 const count = z.number();
 const usageShape = z.object({
@@ -35,7 +36,20 @@ export function adminUsageRoutes(app: ApiApp, deps: ApiDeps): void {
           to: z.iso.date('is a day such as 2026-11-21').optional().describe('Today (UTC) without it'),
           by: z.enum(['day', 'account', 'workflow'], 'is day, account or workflow').default('day'),
         }),
-        response: { 200: z.object({ usage: z.array(usageShape), database_bytes: count }) },
+        response: {
+          200: z.object({
+            usage: z.array(usageShape),
+            stored: z
+              .object({
+                log_bytes: count.describe('Written to the logs by executions that are still kept'),
+                log_days: z.int().describe('How long logs are kept'),
+                file_bytes: count,
+                table_records: count,
+              })
+              .describe('What the environment keeps now'),
+            database_bytes: count.describe('The whole database on disk, of all organizations'),
+          }),
+        },
       },
     },
     async (request) => {
@@ -43,9 +57,14 @@ export function adminUsageRoutes(app: ApiApp, deps: ApiDeps): void {
       const now = deps.clock.now().getTime();
       const day = (at: number): string => new Date(at).toISOString().slice(0, 10);
       const of = { from: from ?? day(now - 30 * dayMs), to: to ?? day(now), by };
-      const [usage, bytes] = await Promise.all([
-        readUsage(deps.db, consoleOf(request).tenant, of),
+      const { tenant } = consoleOf(request);
+      const { defaultDays, maximumDays } = deps.config.logRetention;
+      const chosen = await logRetentionOf(deps, tenant.orgId);
+      const logDays = Math.min(chosen ?? defaultDays, maximumDays);
+      const [usage, bytes, stored] = await Promise.all([
+        readUsage(deps.db, tenant, of),
         databaseBytes(deps.pool),
+        readStored(deps.db, tenant, day(now - logDays * dayMs)),
       ]);
       return {
         usage: usage.map(({ key, node_runs, app_calls, code_ms, bytes_stored, ...executions }) => ({
@@ -56,6 +75,7 @@ export function adminUsageRoutes(app: ApiApp, deps: ApiDeps): void {
           code_seconds: code_ms / 1000,
           bytes_stored,
         })),
+        stored: { ...stored, log_days: logDays },
         database_bytes: bytes,
       };
     },
