@@ -17,6 +17,10 @@ export function failureOf(error: unknown): NodeFailure {
     const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
     return { message: error.message, status: error.status, retry: 'safe', ...wait };
   }
+  if (error.code === 'provider_unreachable' || error.code === 'egress_timeout') {
+    const wasNotSent = (error as AppError<'provider_unreachable'>).details.wasNotSent === true;
+    return { message: error.message, status: 0, retry: wasNotSent ? 'safe' : 'unknown' };
+  }
   return {
     message: error.message,
     status: error.status,
