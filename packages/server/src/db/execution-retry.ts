@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
+import { hashOf, jsonOf, storeLargeValues, type JournalRow } from '#db/journal-flush';
 import type { ExecutionMode, ExecutionState, JournalKind, JournalStatus } from '#db/schema';
 import type { Tenant } from '#domain/tenant';
 
@@ -77,6 +78,8 @@ export interface NewRetry {
   readonly sealed: readonly { readonly seq: number; readonly sealed: Buffer }[];
   /** Children that are not started again. */
   readonly children: readonly Pick<ChildOf, 'node_id' | 'batch' | 'child_execution_id'>[];
+  /** Outcomes that stand in the place of rows that are left behind. */
+  readonly given: readonly JournalRow[];
 }
 
 // Large values are shared by hash, and live as long as the youngest day on which somebody wrote them.
@@ -95,9 +98,9 @@ const copy = `with source as (
     select $4, org_id, environment, workflow_id, workflow_version, document, linked_account_id,
       account_id, config_id, app_slug, source, trigger_event, $5, 'queued', timeout_s, instance_tag, id,
       coalesce(retry_root_id, id),
-      (select max(j.seq) from journal j where j.execution_id = $1
-        and not exists (select from unnest($8::int[]) as r(seq) where r.seq = j.seq)), $6, $7, concurrency_key, concurrency_limit,
-      concurrency_overflow, holds_while_waiting, payload_bytes
+      greatest($14::int, (select max(j.seq) from journal j where j.execution_id = $1
+        and not exists (select from unnest($8::int[]) as r(seq) where r.seq = j.seq))), $6, $7, concurrency_key,
+      concurrency_limit, concurrency_overflow, holds_while_waiting, payload_bytes
     from source
     returning id
   ), kept as (
@@ -141,8 +144,77 @@ export async function insertRetry(client: PoolClient, retry: NewRetry): Promise<
     retry.children.map((child) => child.node_id),
     retry.children.map((child) => child.batch),
     retry.children.map((child) => child.child_execution_id),
+    retry.given.length === 0 ? null : Math.max(...retry.given.map(({ seq }) => seq)),
   ]);
-  return rows[0]!.started === 0 ? undefined : rows[0]!.kept;
+  if (rows[0]!.started === 0) return undefined;
+  for (const row of retry.given) await insertGiven(client, row);
+  return rows[0]!.kept;
+}
+
+async function insertGiven(client: PoolClient, row: JournalRow): Promise<void> {
+  const { tenant, output } = row;
+  await storeLargeValues(client, [{ tenant, value: output }]);
+  await client.query(
+    `insert into journal (execution_id, seq, org_id, environment, node_id, batch, attempt, kind, status, port,
+       status_code, duration_ms, output, output_blob, console, at, secrets_sealed)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, $14, $15, $16)`,
+    [
+      row.executionId,
+      row.seq,
+      tenant.orgId,
+      tenant.environment,
+      row.nodeId,
+      row.batch,
+      row.attempt,
+      row.kind,
+      row.status,
+      row.port,
+      row.statusCode,
+      jsonOf(output),
+      hashOf(output),
+      row.console,
+      row.at,
+      row.secretsSealed,
+    ],
+  );
+}
+
+/**
+ * The youngest execution of a line of retries: the one itself when nobody has retried it.
+ *
+ * @returns undefined: the logs of all of them have been deleted
+ */
+export async function youngestRetry(
+  pool: Pool,
+  tenant: Tenant,
+  executionId: string,
+): Promise<string | undefined> {
+  const { rows } = await pool.query<{ id: string | null }>(
+    `with recursive line as (
+       select $3::text collate "C" as id
+       union
+       select e.id from line join execution e on e.retry_of = line.id
+       where e.org_id = $1 and e.environment = $2
+     )
+     select max(e.id) as id from line join execution e on e.id = line.id
+     where e.org_id = $1 and e.environment = $2`,
+    [tenant.orgId, tenant.environment, executionId],
+  );
+  return rows[0]?.id ?? undefined;
+}
+
+/** The node that started an execution as its child. */
+export async function findCaller(
+  pool: Pool,
+  tenant: Tenant,
+  executionId: string,
+): Promise<{ executionId: string; nodeId: string; batch: string } | undefined> {
+  const { rows } = await pool.query<{ executionId: string; nodeId: string; batch: string }>(
+    `select parent_execution_id as "executionId", parent_node_id as "nodeId", parent_batch as batch from execution
+     where org_id = $1 and environment = $2 and id = $3 and parent_execution_id is not null`,
+    [tenant.orgId, tenant.environment, executionId],
+  );
+  return rows[0];
 }
 
 /**

@@ -1,7 +1,10 @@
-import type { Pool, PoolClient } from 'pg';
+import type { Pool } from 'pg';
 import { clientTransaction } from '#db/client-transaction';
 import { newId } from '#domain/ids';
 import type { Tenant } from '#domain/tenant';
+
+/** `resolving`: an execution is at it, whose end settles the record; the last two are ends. */
+export type RecoveryStatus = 'open' | 'resolving' | 'resolved' | 'discarded';
 
 /** A failure on its way into a queue. Values are as people may see them. */
 export interface RecoveryArrival {
@@ -11,6 +14,7 @@ export interface RecoveryArrival {
   /** Failures with the same key are one open record with a count. */
   readonly dedupKey: string;
   readonly executionId: string;
+  /** Where the node failed: path of the iterations around it. */
   readonly batch: string;
   readonly failedNode: { readonly id: string; readonly name: string };
   readonly errorClass: string;
@@ -22,72 +26,23 @@ export interface RecoveryArrival {
   readonly at: Date;
 }
 
-const builtInName = 'Unknown outcomes';
-
-/** A queue by its id or name. */
-export async function findRecoveryQueue(
-  client: Pool | PoolClient,
-  tenant: Tenant,
-  idOrName: string,
-): Promise<
-  | {
-      readonly id: string;
-      readonly name: string;
-      readonly appSlug: string | null;
-      readonly columns: readonly { readonly name: string }[];
-    }
-  | undefined
-> {
-  const { rows } = await client.query<{
-    id: string;
-    name: string;
-    appSlug: string | null;
-    columns: { name: string }[];
-  }>(
-    `select id, name, app_slug as "appSlug", columns from recovery_queue
-     where org_id = $1 and environment = $2 and (id = $3 or name = $3) order by id = $3 desc limit 1`,
-    [tenant.orgId, tenant.environment, idOrName],
-  );
-  return rows[0];
-}
-
-/** The queue of calls of which nobody knows whether they arrived; made when the first of them comes. */
-export async function unknownOutcomesQueue(pool: Pool, tenant: Tenant): Promise<string> {
-  const find = async (): Promise<string | undefined> => {
-    const { rows } = await pool.query<{ id: string }>(
-      `select id from recovery_queue where org_id = $1 and environment = $2 and is_built_in`,
-      [tenant.orgId, tenant.environment],
-    );
-    return rows[0]?.id;
-  };
-  const known = await find();
-  if (known !== undefined) return known;
-  // Of those who make it at the same time one succeeds, whichever of the two unique keys the others meet.
-  await pool.query(
-    `insert into recovery_queue (id, org_id, environment, name, is_built_in) values ($1, $2, $3, $4, true)
-     on conflict do nothing`,
-    [newId(), tenant.orgId, tenant.environment, builtInName],
-  );
-  const made = await find();
-  if (made !== undefined) return made;
-  // A queue that somebody made under the name before becomes the one.
-  await pool.query(
-    `update recovery_queue set is_built_in = true where org_id = $1 and environment = $2 and name = $3`,
-    [tenant.orgId, tenant.environment, builtInName],
-  );
-  return (await find())!;
-}
-
 /**
  * Keeps a failure: a new record, or one more of an open record, whose values become the newest. The same arrival
  * twice, such as of a node that ran again after its worker died, counts once.
+ *
+ * @returns undefined: the queue has been deleted
  */
 export function addRecoveryRecord(
   pool: Pool,
   tenant: Tenant,
   arrival: RecoveryArrival,
-): Promise<{ readonly recordId: string; readonly seen: number }> {
+): Promise<{ readonly recordId: string; readonly seen: number } | undefined> {
   return clientTransaction(pool, async (client) => {
+    const { rowCount: queues } = await client.query(
+      `select from recovery_queue where org_id = $1 and environment = $2 and id = $3 for key share`,
+      [tenant.orgId, tenant.environment, arrival.queueId],
+    );
+    if (queues === 0) return undefined;
     await client.query(`select pg_advisory_xact_lock(hashtextextended($1, 15))`, [
       `${arrival.queueId} ${arrival.dedupKey}`,
     ]);

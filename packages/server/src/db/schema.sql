@@ -201,15 +201,24 @@ CREATE OR REPLACE FUNCTION public.inlay_settle_recovery()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
+declare
+  is_resolved boolean;
 begin
-  update recovery_record r set
-    status = case when new.state = 'completed' and r.seen = r.resolving_seen then 'resolved' else 'open' end,
-    resolution = case when new.state = 'completed' and r.seen = r.resolving_seen then 'workflow' end,
-    ended_at = case when new.state = 'completed' and r.seen = r.resolving_seen then new.finished_at end,
-    last_error = case when new.state = 'completed' then null else coalesce(new.error_text, new.state) end,
-    resolving_seen = null
+  select new.state = 'completed' and r.seen = r.resolving_seen into is_resolved from recovery_record r
   where r.id = new.recovery_record_id and r.org_id = new.org_id and r.environment = new.environment
-    and r.resolving_execution_id = new.id and r.status = 'resolving';
+    and r.resolving_execution_id = new.id and r.status = 'resolving'
+  for update;
+  if not found then
+    return null;
+  end if;
+  update recovery_record r set
+    status = case when is_resolved then 'resolved' else 'open' end,
+    resolution = case when is_resolved then case when new.retry_of is null then 'workflow' else 'sent_again' end end,
+    ended_at = case when is_resolved then new.finished_at end,
+    last_error = case when is_resolved then null when new.state = 'completed' then r.error_message
+      else coalesce(new.error_text, new.state) end,
+    resolving_seen = null
+  where r.id = new.recovery_record_id;
   return null;
 end $function$
 
@@ -1217,6 +1226,7 @@ table recovery_record
   resolving_execution_id text
   resolving_seen integer
   resolution text
+  given_sealed bytea
   last_error text
   first_seen_at timestamp with time zone not null
   last_seen_at timestamp with time zone not null
@@ -1225,6 +1235,9 @@ table recovery_record
   recovery_record_queue_id_fkey: FOREIGN KEY (queue_id) REFERENCES recovery_queue(id) ON DELETE CASCADE
   recovery_record_resolution_check: CHECK ((resolution = ANY (ARRAY['workflow'::text, 'by_hand'::text, 'arrived'::text, 'sent_again'::text])))
   recovery_record_status_check: CHECK ((status = ANY (ARRAY['open'::text, 'resolving'::text, 'resolved'::text, 'discarded'::text])))
+  INDEX recovery_record_all ON public.recovery_record USING btree (org_id, environment, id DESC)
+  INDEX recovery_record_ended ON public.recovery_record USING btree (ended_at) WHERE (ended_at IS NOT NULL)
+  INDEX recovery_record_given ON public.recovery_record USING btree (execution_id) WHERE (given_sealed IS NOT NULL)
   INDEX recovery_record_list ON public.recovery_record USING btree (org_id, environment, queue_id, id DESC)
   UNIQUE INDEX recovery_record_open ON public.recovery_record USING btree (queue_id, dedup_key) WHERE (status = ANY (ARRAY['open'::text, 'resolving'::text]))
   row level security, for the owner too

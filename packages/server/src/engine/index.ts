@@ -7,6 +7,7 @@ export type { NodeServices } from '#engine/node-services';
 export type { StartInput } from '#engine/start-input';
 export { productServices } from '#engine/product-services';
 export { createPayloadChecker } from '#engine/payload-schema';
+export { sealGiven, givenProblem, type GivenOutcome } from '#engine/retries/given-outcome';
 export type { Retried, RetryFrom, RetryRequest } from '#engine/retries/retries';
 export type { BatchRun } from '#engine/read-batches';
 export { responseOf, type ExecutionDetail, type NodeRun } from '#engine/read-executions';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { z } from 'zod';
-import { unknownOutcomesQueue } from '#db/recovery-record';
+import { unknownOutcomesQueue } from '#db/recovery-queue';
 import { newId } from '#domain/ids';
 import { builtInNodes, nodeRegistry } from '#engine/nodes/index';
 import { failed, nodeType } from '#engine/nodes/node-type';

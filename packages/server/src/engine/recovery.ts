@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Pool } from 'pg';
 import { whileDatabaseIsAway } from '#db/database-fault';
-import { addRecoveryRecord, findRecoveryQueue, unknownOutcomesQueue } from '#db/recovery-record';
+import { findRecoveryQueue, unknownOutcomesQueue } from '#db/recovery-queue';
+import { addRecoveryRecord } from '#db/recovery-record';
 import type { Clock } from '#domain/clock';
 import type { Masked } from '#domain/masking/index';
 import type { Tenant } from '#domain/tenant';
@@ -27,6 +28,8 @@ export interface CaughtFailure {
 export interface FailedNode {
   readonly nodeId: string;
   readonly nodeName: string;
+  /** Path of the iterations around it; '' outside of loops and try blocks. */
+  readonly batch: string;
   readonly message: string;
   readonly status?: number | undefined;
 }
@@ -34,7 +37,6 @@ export interface FailedNode {
 /** A call that may have arrived and is not sent again. */
 export interface UnknownOutcome {
   readonly executionId: string;
-  readonly batch: string;
   readonly dedupKey: string;
   readonly failed: FailedNode;
   /** The input of the node. */
@@ -59,6 +61,8 @@ export interface Recovery {
 
 /** As much as an execution takes in. */
 const mostPayloadBytes = 10 * 1024 * 1024;
+/** Lists and exports show the columns of many records at once. */
+const mostColumnBytes = 32 * 1024;
 
 /** The queues in which failures wait for repair, as runs see them. */
 export function createRecovery(deps: {
@@ -70,7 +74,8 @@ export function createRecovery(deps: {
 
   function sealer(payload: Masked, columns: Masked): (recordId: string) => Buffer | null {
     if (payload.trueParts.length + columns.trueParts.length === 0) return () => null;
-    const secrets = { payload: payload.trueParts, columns: columns.trueParts };
+    const words = [...payload.words, ...columns.words];
+    const secrets = { payload: payload.trueParts, columns: columns.trueParts, words };
     return (id) => deps.vault.sealJson(secrets, sealContext('recovery_record.secrets_sealed', id));
   }
 
@@ -92,6 +97,11 @@ export function createRecovery(deps: {
           refusal: `columns.${unknown}: the queue "${queue.name}" has no such column; it has ${has}.`,
         };
       }
+      if (Buffer.byteLength(JSON.stringify(given.columnValues)) > mostColumnBytes) {
+        return {
+          refusal: `columns: are larger than ${mostColumnBytes / 1024} KB; large values belong to the payload.`,
+        };
+      }
       if (Buffer.byteLength(JSON.stringify(given.payload ?? null)) > mostPayloadBytes) {
         return { refusal: `payload: is larger than ${mostPayloadBytes / 1024 ** 2} MB; keep a part of it.` };
       }
@@ -102,7 +112,7 @@ export function createRecovery(deps: {
         key: `${given.executionId}:${given.nodeId}:${given.batch}`,
         dedupKey: comparedKey(given.dedupKey, mask),
         executionId: given.executionId,
-        batch: given.batch,
+        batch: failed.batch,
         failedNode: { id: failed.nodeId, name: failed.nodeName },
         errorClass: errorClassOf(failed.status),
         errorMessage: String(mask(failed.message).shown),
@@ -111,18 +121,20 @@ export function createRecovery(deps: {
         seal: sealer(payload, columns),
         at: clock.now(),
       });
+      if (added === undefined)
+        return { refusal: `queue: the recovery queue "${queue.name}" has been deleted.` };
       return { ...added, queue: queue.name };
     },
     async addUnknownOutcome(tenant, { failed, mask, ...outcome }) {
       const payload = mask(outcome.payload ?? null);
       const none = mask({});
-      const add = async (): Promise<unknown> =>
-        addRecoveryRecord(pool, tenant, {
+      const add = async (): Promise<void> => {
+        const added = await addRecoveryRecord(pool, tenant, {
           queueId: await unknownOutcomesQueue(pool, tenant),
-          key: `unknown:${outcome.executionId}:${failed.nodeId}:${outcome.batch}`,
+          key: `unknown:${outcome.executionId}:${failed.nodeId}:${failed.batch}`,
           dedupKey: outcome.dedupKey,
           executionId: outcome.executionId,
-          batch: outcome.batch,
+          batch: failed.batch,
           failedNode: { id: failed.nodeId, name: failed.nodeName },
           errorClass: 'unknown_outcome',
           errorMessage: String(mask(failed.message).shown),
@@ -131,6 +143,9 @@ export function createRecovery(deps: {
           seal: sealer(payload, none),
           at: clock.now(),
         });
+        // Its queue was deleted in this very moment: it is made anew.
+        if (added === undefined) await add();
+      };
       // As the journal does: the run goes no further until it is written, here or on another worker.
       await whileDatabaseIsAway(add, { isOver: () => outcome.signal.aborted });
     },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { z } from 'zod';
-import { unknownOutcomesQueue } from '#db/recovery-record';
+import { unknownOutcomesQueue } from '#db/recovery-queue';
 import { newId } from '#domain/ids';
 import { nodeRegistry, responseOf } from '#engine/index';
 import { loop } from '#engine/nodes/loop';

@@ -113,12 +113,16 @@ export async function runNode(run: RunState, frame: Frame, node: PlanNode): Prom
 }
 
 /** What the catch branch around the node was entered for. */
-function caughtIn({ input }: RunState, { scope }: Frame): BareNodeContext['caught'] {
-  const { failed_node_id: nodeId, error_message: error } = scope.values;
+function caughtIn({ input }: RunState, frame: Frame): BareNodeContext['caught'] {
+  const { failed_node_id: nodeId, error_message: error } = frame.scope.values;
   if (typeof nodeId !== 'string') return undefined;
+  let at: Frame | undefined = frame;
+  while (at !== undefined && at.kind !== 'catch') at = at.within;
+  if (at === undefined) return undefined;
   const { message, error: details } = error as CaughtError;
   const nodeName = input.plan.byId.get(nodeId)?.name ?? nodeId;
-  return { nodeId, nodeName, message, status: details[0]?.status, input: input.facts.payload };
+  const status = details[0]?.status;
+  return { nodeId, nodeName, batch: at.batch, message, status, input: input.facts.payload };
 }
 
 /** Sent, perhaps, and nothing came back. */
@@ -134,9 +138,8 @@ async function keepUnknown(
 ): Promise<void> {
   await run.deps.services.recovery.addUnknownOutcome(run.input.tenant, {
     executionId: run.input.facts.executionId,
-    batch: frame.batch,
     dedupKey: idempotencyKey(run, frame, node),
-    failed: failureAt(node, failure),
+    failed: { ...failureAt(node, failure), batch: frame.batch },
     payload: logged,
     mask: (value) => run.journal.mask(value),
     signal: run.abort.signal,

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { clientTransaction } from '#db/client-transaction';
 import { deleteTablesOfEndedExecutions } from '#db/data-table';
 import { deleteOldInboxKeys, makePartitions } from '#db/execution-control';
+import { deleteEndedRecords } from '#db/recovery-status';
 import type { LogRetention } from '#db/retention';
 import { countUsage } from '#db/usage';
 import { deleteOldWorkers } from '#db/worker';
@@ -133,6 +134,7 @@ export function startWorkLoop(deps: {
     await deleteOldWorkers(deps.pool);
     await deleteOldInboxKeys(deps.pool);
     await deleteTablesOfEndedExecutions(deps.pool);
+    await deleteEndedRecords(deps.pool, deps.clock.now(), deps.retention);
     await sleep(maintainEveryMs);
   }
 

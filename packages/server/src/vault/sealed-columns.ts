@@ -18,6 +18,7 @@ export const sealedColumns = {
   'trigger_secret.secret_sealed': { key: ['id'] },
   'app_webhook.secrets_sealed': { key: ['id'] },
   'alert_rule.target_sealed': { key: ['id'] },
+  'recovery_record.given_sealed': { key: ['id'] },
   'recovery_record.secrets_sealed': { key: ['id'] },
   'variable_value.value_sealed': { key: ['id'] },
   'wait.payload_sealed': { key: ['id'] },

@@ -13,6 +13,8 @@ import { adminModelProviderRoutes } from '#api/admin/model-providers';
 import { adminOrganizationRoutes } from '#api/admin/organization';
 import { adminAppWebhookRoutes } from '#api/admin/app-webhooks';
 import { adminReceivedEventRoutes } from '#api/admin/received-events';
+import { adminRecoveryQueueRoutes } from '#api/admin/recovery-queues';
+import { adminRecoveryRecordRoutes } from '#api/admin/recovery-records';
 import { adminRetentionRoutes } from '#api/admin/retention';
 import { adminRunningLimitRoutes } from '#api/admin/running-limits';
 import { adminSessionRoutes } from '#api/admin/session';
@@ -45,5 +47,7 @@ export function adminRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth): void
   adminRetentionRoutes(app, deps);
   adminRunningLimitRoutes(app, deps);
   adminReceivedEventRoutes(app, deps);
+  adminRecoveryQueueRoutes(app, deps);
+  adminRecoveryRecordRoutes(app, deps);
   adminAppWebhookRoutes(app, deps);
 }

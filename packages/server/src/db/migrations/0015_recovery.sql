@@ -55,6 +55,8 @@ create table recovery_record (
   -- `seen` when the resolution began: what came in later is not resolved by it
   resolving_seen integer,
   resolution text check (resolution in ('workflow', 'by_hand', 'arrived', 'sent_again')),
+  -- what somebody said that the call had answered; retries of the execution take it for the outcome of the node
+  given_sealed bytea,
   last_error text,
   first_seen_at timestamptz not null,
   last_seen_at timestamptz not null,
@@ -63,6 +65,9 @@ create table recovery_record (
 create unique index recovery_record_open on recovery_record (queue_id, dedup_key)
   where status in ('open', 'resolving');
 create index recovery_record_list on recovery_record (org_id, environment, queue_id, id desc);
+create index recovery_record_all on recovery_record (org_id, environment, id desc);
+create index recovery_record_given on recovery_record (execution_id) where given_sealed is not null;
+create index recovery_record_ended on recovery_record (ended_at) where ended_at is not null;
 
 -- A node that runs again after its worker died brings the same failure a second time.
 create table recovery_arrival (
@@ -80,15 +85,24 @@ alter table execution add column recovery_record_id text;
 -- Whatever ends a resolution, and wherever the code for it stands, settles its record in the same transaction.
 create function inlay_settle_recovery() returns trigger
   language plpgsql as $$
+declare
+  is_resolved boolean;
 begin
-  update recovery_record r set
-    status = case when new.state = 'completed' and r.seen = r.resolving_seen then 'resolved' else 'open' end,
-    resolution = case when new.state = 'completed' and r.seen = r.resolving_seen then 'workflow' end,
-    ended_at = case when new.state = 'completed' and r.seen = r.resolving_seen then new.finished_at end,
-    last_error = case when new.state = 'completed' then null else coalesce(new.error_text, new.state) end,
-    resolving_seen = null
+  select new.state = 'completed' and r.seen = r.resolving_seen into is_resolved from recovery_record r
   where r.id = new.recovery_record_id and r.org_id = new.org_id and r.environment = new.environment
-    and r.resolving_execution_id = new.id and r.status = 'resolving';
+    and r.resolving_execution_id = new.id and r.status = 'resolving'
+  for update;
+  if not found then
+    return null;
+  end if;
+  update recovery_record r set
+    status = case when is_resolved then 'resolved' else 'open' end,
+    resolution = case when is_resolved then case when new.retry_of is null then 'workflow' else 'sent_again' end end,
+    ended_at = case when is_resolved then new.finished_at end,
+    last_error = case when is_resolved then null when new.state = 'completed' then r.error_message
+      else coalesce(new.error_text, new.state) end,
+    resolving_seen = null
+  where r.id = new.recovery_record_id;
   return null;
 end $$;
 

@@ -1,8 +1,8 @@
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { clientTransaction } from '#db/client-transaction';
 import { findExecution, listExecutions, type ExecutionFilter, type ExecutionHeader } from '#db/execution-log';
 import { retriesOfRequest, takeRetry } from '#db/execution-retry';
-import type { Db, ExecutionState } from '#db/schema';
+import type { Db } from '#db/schema';
 import type { Clock } from '#domain/clock';
 import { AppError } from '#domain/errors';
 import { newId } from '#domain/ids';
@@ -11,8 +11,11 @@ import type { PlanCache } from '#engine/plan-cache';
 import type { Queue } from '#engine/queue';
 import type { QueuePlaces } from '#engine/queue-places';
 import type { RowVault } from '#engine/recording/sealed-parts';
+import { failedStates, whereToGoOn, type FailedPlace } from '#engine/retries/failed-place';
+import type { GivenOutcome } from '#engine/retries/given-outcome';
 import type { NodeAgain } from '#engine/retries/redo';
-import { draftRetry, writeRetry } from '#engine/retries/write-retry';
+import { draftRetry, writeRetry, type RetryWishes } from '#engine/retries/write-retry';
+import type { Plan } from '#engine/workflow-plan';
 
 /** Where a retry takes an ended execution up: at what failed, or at a node and everything that follows it. */
 export type RetryFrom = { readonly from: 'failure' } | ({ readonly from: 'node' } & NodeAgain);
@@ -54,14 +57,30 @@ export interface Retries {
    * with the same `requestId` it goes on where it was interrupted and makes no more than `limit` in all.
    */
   retryMany(tenant: Tenant, which: RetryMany): Promise<readonly Retried[]>;
+  /**
+   * Goes on from the failure of one node, whatever has been retried since: from the youngest retry, and where a
+   * sub-flow failed for it, from the execution that waited. A failure that the workflow has dealt with runs again
+   * alone with everything that follows it. With a given outcome the node does not run: that is taken for what came
+   * of it, now and in every later retry.
+   *
+   * @throws AppError `wrong_state` when the log is gone, it has not ended, or a given outcome comes too late
+   */
+  takeUp(tenant: Tenant, place: FailedPlace, how: TakeUp): Promise<{ readonly executionId: string | null }>;
 }
 
-const failedStates: ReadonlySet<ExecutionState> = new Set<ExecutionState>([
-  'errored',
-  'stopped',
-  'timed_out',
-  'terminated',
-]);
+/** What was decided about a failure, as whoever keeps it writes it down. */
+export interface TakenUp {
+  /** The youngest execution in which the node failed. */
+  readonly failedIn: string;
+  /** The execution that goes on; null: there is nothing to go on with. */
+  readonly retryId: string | null;
+}
+
+export interface TakeUp {
+  readonly given?: GivenOutcome | undefined;
+  /** Writes in the transaction that makes the retry; what it throws takes the retry back. */
+  readonly note: (client: PoolClient, taken: TakenUp) => Promise<void>;
+}
 
 /** The retries of one process. */
 export function createRetries(deps: {
@@ -105,6 +124,39 @@ export function createRetries(deps: {
     }
   }
 
+  function planOf(tenant: Tenant, header: ExecutionHeader): Plan | Promise<Plan> {
+    return header.workflowVersion === null
+      ? deps.plans.of(header.document)
+      : deps.plans.get(tenant, header.workflowId, header.workflowVersion);
+  }
+
+  /**
+   * Writes a retry and queues it. In the same transaction, `known` may name the one that is there already, and
+   * `note` adds what goes with it.
+   */
+  async function make(
+    tenant: Tenant,
+    { header, plan, ...wishes }: RetryWishes & { readonly header: ExecutionHeader; readonly plan: Plan },
+    beside: {
+      readonly known?: (client: PoolClient, retryId: string) => Promise<string | undefined>;
+      readonly note?: (client: PoolClient, retryId: string) => Promise<void>;
+    },
+  ): Promise<{ readonly id: string; readonly isNew: boolean }> {
+    const draft = await draftRetry(deps, tenant, header, plan, wishes);
+    await deps.places.reserve(tenant, header.linkedAccountId, 1);
+    const at = deps.clock.now();
+    const id = newId(at.getTime());
+    const known = await clientTransaction(deps.pool, async (client) => {
+      const made = await beside.known?.(client, id);
+      if (made !== undefined) return made;
+      await writeRetry(client, deps, draft, { id, mode: 'async', at });
+      await beside.note?.(client, id);
+      return undefined;
+    });
+    if (known === undefined) deps.wake();
+    return { id: known ?? id, isNew: known === undefined };
+  }
+
   const retries: Retries = {
     async retryMany(tenant, asked) {
       // What one account's request is called says nothing about another's.
@@ -127,25 +179,32 @@ export function createRetries(deps: {
       const header = await findExecution(deps.db, tenant, executionId);
       if (header === undefined) throw new AppError('execution_not_found', { id: executionId });
       assertRetryable(header, how.from);
-      const plan =
-        header.workflowVersion === null
-          ? deps.plans.of(header.document)
-          : await deps.plans.get(tenant, header.workflowId, header.workflowVersion);
+      const { requestId } = how;
       const again = how.from === 'node' ? how : undefined;
-      const draft = await draftRetry(deps, tenant, header, plan, again);
-      await deps.places.reserve(tenant, header.linkedAccountId, 1);
-      const at = deps.clock.now();
-      const id = newId(at.getTime());
-      const known = await clientTransaction(deps.pool, async (client) => {
-        const made =
-          how.requestId === undefined
+      const from = { header, plan: await planOf(tenant, header), again };
+      const made = await make(tenant, from, {
+        known: async (client, retryId) =>
+          requestId === undefined
             ? undefined
-            : await takeRetry(client, tenant, { executionId, requestId: how.requestId, retryId: id });
-        if (made === undefined) await writeRetry(client, deps, draft, { id, mode: 'async', at });
-        return made;
+            : takeRetry(client, tenant, { executionId, requestId, retryId }),
       });
-      if (known === undefined) deps.wake();
-      return { executionId: known ?? id, isNew: known === undefined };
+      return { executionId: made.id, isNew: made.isNew };
+    },
+    async takeUp(tenant, place, { given, note }) {
+      const from = await whereToGoOn({ ...deps, planOf }, tenant, place, given !== undefined);
+      const { failedIn } = from;
+      if (from.header === undefined) {
+        await clientTransaction(deps.pool, (client) => note(client, { failedIn, retryId: null }));
+        return { executionId: null };
+      }
+      const { nodeId, batch } = place;
+      const isHere = given !== undefined && from.header.id === failedIn;
+      const made = await make(
+        tenant,
+        { ...from, given: isHere ? { ...given, nodeId, batch } : undefined },
+        { note: (client, retryId) => note(client, { failedIn, retryId }) },
+      );
+      return { executionId: made.id };
     },
   };
   return retries;

@@ -13,13 +13,23 @@ import { AppError } from '#domain/errors';
 import type { Tenant } from '#domain/tenant';
 import type { Queue } from '#engine/queue';
 import { resealRow, type RowVault } from '#engine/recording/sealed-parts';
-import { rowsToRedo, type NodeAgain } from '#engine/retries/redo';
+import { givenOutcomesOf, givenRow, slotOf, type PlacedOutcome } from '#engine/retries/given-outcome';
+import { rowsToRedo, type JournalOutline, type NodeAgain } from '#engine/retries/redo';
 import type { Plan } from '#engine/workflow-plan';
 
 /** What a retry is to do, read from the journal of the execution that it goes on from. */
-export type RetryDraft = Omit<NewRetry, 'id' | 'createdAt' | 'mode' | 'sealed'> & {
+export type RetryDraft = Omit<NewRetry, 'id' | 'createdAt' | 'mode' | 'sealed' | 'given'> & {
   readonly seal: (retryId: string) => NewRetry['sealed'];
+  readonly give: (retryId: string, now: Date) => NewRetry['given'];
 };
+
+/** What a retry is to do beside running again what failed. */
+export interface RetryWishes {
+  /** A node that runs again though it finished. */
+  readonly again?: NodeAgain | undefined;
+  /** The outcome of a node that failed, instead of running it again. */
+  readonly given?: PlacedOutcome | undefined;
+}
 
 /** Children that did their work or are still at it; others are started again, which goes on from where they failed. */
 const keptChildren: ReadonlySet<string> = new Set([
@@ -41,14 +51,14 @@ export async function draftRetry(
   tenant: Tenant,
   of: Pick<ExecutionHeader, 'id'>,
   plan: Plan,
-  again?: NodeAgain,
+  { again, given }: RetryWishes = {},
 ): Promise<RetryDraft> {
-  const [outline, children, sealed] = await Promise.all([
-    readOutline(deps.pool, tenant, of.id),
+  const [rows, children, sealed, said] = await Promise.all([
+    readOutlineOf(deps.pool, tenant, of.id),
     readChildren(deps.pool, tenant, of.id),
     readSealedRows(deps.pool, tenant, of.id),
+    givenOutcomesOf(deps, tenant, of.id),
   ]);
-  const rows = outline.map(({ node_id: nodeId, ...row }) => ({ ...row, nodeId }));
   if (again !== undefined && !hasRun(rows, again)) {
     throw new AppError('execution_node_not_found', { node: again.nodeId });
   }
@@ -56,6 +66,12 @@ export async function draftRetry(
   const dropped = new Set(redo.seqs);
   const isKept = (child: ChildOf): boolean =>
     child.state !== null && keptChildren.has(child.state) && !redo.isAgain(child.node_id, child.batch);
+  const leftBehind = rows.filter(({ seq }) => dropped.has(seq));
+  const outcomes = [...said, ...(given === undefined ? [] : [given])].flatMap((outcome) => {
+    // Who asks for a node to run again by its name wants it to run.
+    const seq = redo.isAgain(outcome.nodeId, outcome.batch) ? undefined : slotOf(outcome, leftBehind);
+    return seq === undefined ? [] : [{ outcome, seq }];
+  });
   return {
     tenant,
     of: of.id,
@@ -66,7 +82,21 @@ export async function draftRetry(
       sealed
         .filter(({ seq }) => !dropped.has(seq))
         .map((row) => ({ seq: row.seq, sealed: resealRow(deps.vault, row.sealed, row.seq, of.id, retryId) })),
+    give: (retryId, now) =>
+      outcomes.map(({ outcome, seq }) =>
+        givenRow(deps.vault, plan, outcome, { tenant, executionId: retryId, seq, now }),
+      ),
   };
+}
+
+/** Where the rows of an execution but the first stand, and what they say. */
+export async function readOutlineOf(
+  pool: Pool,
+  tenant: Tenant,
+  executionId: string,
+): Promise<JournalOutline[]> {
+  const outline = await readOutline(pool, tenant, executionId);
+  return outline.map(({ node_id: nodeId, ...row }) => ({ ...row, nodeId }));
 }
 
 function hasRun(
@@ -83,8 +113,9 @@ export async function writeRetry(
   draft: RetryDraft,
   as: { readonly id: string; readonly mode: ExecutionMode; readonly at: Date },
 ): Promise<void> {
-  const { seal, ...rest } = draft;
-  const retry = { ...rest, id: as.id, mode: as.mode, createdAt: as.at, sealed: seal(as.id) };
+  const { seal, give, ...rest } = draft;
+  const own = { id: as.id, mode: as.mode, createdAt: as.at };
+  const retry = { ...rest, ...own, sealed: seal(as.id), given: give(as.id, as.at) };
   if ((await insertRetry(client, retry)) === undefined) {
     throw new AppError('execution_not_found', { id: draft.of });
   }
