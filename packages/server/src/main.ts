@@ -23,6 +23,7 @@ import { createSandbox } from '#sandbox/index';
 import { startSubscriptions } from '#ingress/index';
 import { startTriggerLoop } from '#triggers/index';
 import { assertOpensStored, openVault } from '#vault/index';
+import { startAlerts } from '#webhooks/index';
 
 /** A running Inlay. */
 export interface Inlay {
@@ -151,6 +152,8 @@ async function open(config: Config, log: Logger, opened: AsyncDisposableStack): 
     opened.defer(() => subscriptions.stop());
     const triggers = startTriggerLoop(deps);
     opened.defer(() => triggers.close());
+    const alerts = startAlerts(deps);
+    opened.defer(() => alerts.close());
   }
 
   const state = describe(config, { database, acmeCrm, first, demo });

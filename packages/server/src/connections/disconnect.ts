@@ -1,6 +1,7 @@
 import { openCredential } from '#connections/credential';
 import type { ConnectionDeps } from '#connections/deps';
 import { revokeToken } from '#connections/token-endpoint';
+import { noteConnectionEvent } from '#db/alert-event';
 import { findAppSetting } from '#db/app-setting';
 import {
   type ConnectionRow,
@@ -45,7 +46,10 @@ export async function disconnect(
       });
     }
     const left = await listConnections(transaction, tenant, linkedAccount.id, slug);
-    if (left.length === 0) await deleteConfigsOfApp(transaction, tenant, linkedAccount.id, slug);
+    if (left.length === 0) {
+      await deleteConfigsOfApp(transaction, tenant, linkedAccount.id, slug);
+      await noteConnectionEvent(transaction, { ...tenant, ...key }, 'Connection Deleted', now);
+    }
     return rows;
   });
   await Promise.all(removed.map((row) => revoke(deps, tenant, row)));

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Credential, sealCredential } from '#connections/credential';
 import type { ConnectionDeps } from '#connections/deps';
+import { noteConnectionEvent } from '#db/alert-event';
 import {
   findConnection,
   findConnectionId,
@@ -72,6 +73,7 @@ export async function storeConnection(
       before?.identifier != null &&
       proven.identifier !== undefined &&
       !isDeepStrictEqual(before.identifier, proven.identifier);
+    await noteConnectionEvent(transaction, { ...tenant, linkedAccountId, slug }, 'Connection Created', now);
     if (isOtherAccount) await log('account_changed', { from: before.identifier, to: proven.identifier });
     // Authorizing again changes nothing that the account chose, not even a config that it deleted.
     if (before === undefined) await deps.onConnected?.(transaction, { tenant, linkedAccountId, slug });

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Pool } from 'pg';
+import { noteConnectionEvent } from '#db/alert-event';
 import type { AuthType, ConnectionEvent, ConnectionStatus, Db } from '#db/schema';
 import { newId } from '#domain/ids';
 import type { Tenant } from '#domain/tenant';
@@ -326,6 +327,9 @@ export async function expireConnection(
       detail: { reason: input.reason, ...input.detail },
       now: input.now,
     });
+    const { org_id: orgId, environment, linked_account_id: linkedAccountId, app_slug: slug } = connection;
+    const which = { orgId, environment, linkedAccountId, slug };
+    await noteConnectionEvent(transaction, which, 'Connection Expired', input.now);
     return true;
   });
 }

@@ -74,3 +74,12 @@ export async function regenerateApiKey(
     return createApiKey({ ...deps, db }, tenant);
   });
 }
+
+/** The key that signs what we send for an environment: the oldest of its keys that work. */
+export async function signingKey(
+  deps: Pick<OrganizationDeps, 'db' | 'vault'>,
+  { orgId, environment }: Tenant,
+): Promise<string | undefined> {
+  const row = (await listApiKeys(deps.db, orgId)).find((key) => key.environment === environment);
+  return row && deps.vault.open(row.key_sealed, sealContext('api_key.key_sealed', row.id)).toString();
+}

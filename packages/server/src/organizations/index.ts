@@ -1,4 +1,4 @@
-export { apiKeysOf, hashApiKey, regenerateApiKey, revealApiKey } from '#organizations/api-keys';
+export { apiKeysOf, hashApiKey, regenerateApiKey, revealApiKey, signingKey } from '#organizations/api-keys';
 export {
   changeLogRetention,
   changeOrganization,

@@ -3,6 +3,8 @@ import { adminDraftRoutes } from '#api/admin/drafts';
 import { adminEventRoutes } from '#api/admin/events';
 import { adminFunctionRoutes } from '#api/admin/functions';
 import { adminAccountConnectionRoutes } from '#api/admin/account-connections';
+import { adminAlertDeliveryRoutes } from '#api/admin/alert-deliveries';
+import { adminAlertRuleRoutes } from '#api/admin/alert-rules';
 import { adminAppRoutes } from '#api/admin/apps';
 import { adminExecutionOperationRoutes } from '#api/admin/execution-operations';
 import { adminExecutionRoutes } from '#api/admin/executions';
@@ -50,4 +52,6 @@ export function adminRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth): void
   adminRecoveryQueueRoutes(app, deps);
   adminRecoveryRecordRoutes(app, deps);
   adminAppWebhookRoutes(app, deps);
+  adminAlertRuleRoutes(app, deps);
+  adminAlertDeliveryRoutes(app, deps);
 }

@@ -123,12 +123,25 @@ create function inlay_end_event(state text) returns text
   language sql immutable parallel safe
   return 'Workflow ' || initcap(replace(state, '_', ' '));
 
+-- Notes ends of executions, many at once, for every rule that listens. A function of its own keeps its plan: as a
+-- part of the statement that ends them it would be planned anew with each of those.
+create function inlay_note_ends(ids text[], orgs text[], environments text[], states text[], apps text[],
+  workflows text[], ends timestamptz[]) returns void
+  language plpgsql strict as $$
+begin
+  insert into alert_event (org_id, environment, rule_id, event, execution_id, at)
+  select e.org_id, e.environment, l.rule_id, inlay_end_event(e.state), e.id, e.at
+  from unnest(ids, orgs, environments, states, apps, workflows, ends)
+    as e(id, org_id, environment, state, app_slug, workflow_id, at)
+  cross join lateral
+    inlay_alert_listeners(e.org_id, e.environment, inlay_end_event(e.state), e.app_slug, e.workflow_id) l;
+end $$;
+
 create function inlay_note_end() returns trigger
   language plpgsql as $$
 begin
-  insert into alert_event (org_id, environment, rule_id, event, execution_id, at)
-  select new.org_id, new.environment, l.rule_id, inlay_end_event(new.state), new.id, new.finished_at
-  from inlay_alert_listeners(new.org_id, new.environment, inlay_end_event(new.state), new.app_slug, new.workflow_id) l;
+  perform inlay_note_ends(array[new.id], array[new.org_id], array[new.environment], array[new.state],
+    array[new.app_slug], array[new.workflow_id], array[new.finished_at]);
   return null;
 end $$;
 
