@@ -63,10 +63,10 @@ export async function loadAgentMemory(
   { linkedAccountId, store, identifier }: MemoryOf,
   last: number,
   exceptRun: string,
-): Promise<Pick<Selectable<AgentMemoryTable>, 'role' | 'content'>[]> {
+): Promise<Pick<Selectable<AgentMemoryTable>, 'role' | 'run_key' | 'content_sealed'>[]> {
   const rows = await db
     .selectFrom('agent_memory')
-    .select(['role', 'content'])
+    .select(['role', 'run_key', 'content_sealed'])
     .where('org_id', '=', tenant.orgId)
     .where('environment', '=', tenant.environment)
     .where('linked_account_id', '=', linkedAccountId)
@@ -79,14 +79,14 @@ export async function loadAgentMemory(
   return rows.toReversed();
 }
 
-/** Adds a question and its answer, once for each run. */
+/** Adds a question and its answer, both sealed, once for each run. */
 export async function appendAgentMemory(
   db: Db,
   tenant: Tenant,
   { linkedAccountId, store, identifier }: MemoryOf,
-  said: { readonly runKey: string; readonly question: string; readonly answer: string },
+  said: { readonly runKey: string; readonly question: Buffer; readonly answer: Buffer },
 ): Promise<void> {
-  const row = (role: 'user' | 'assistant', content: string) => ({
+  const row = (role: 'user' | 'assistant', content: Buffer) => ({
     org_id: tenant.orgId,
     environment: tenant.environment,
     linked_account_id: linkedAccountId,
@@ -94,7 +94,7 @@ export async function appendAgentMemory(
     identifier,
     run_key: said.runKey,
     role,
-    content,
+    content_sealed: content,
   });
   await db
     .insertInto('agent_memory')

@@ -285,7 +285,7 @@ table agent_memory
   identifier text not null
   run_key text not null
   role text not null
-  content text not null
+  content_sealed bytea not null
   created_at timestamp with time zone not null default now()
   agent_memory_org_id_environment_run_key_role_key: UNIQUE (org_id, environment, run_key, role)
   agent_memory_pkey: PRIMARY KEY (id)

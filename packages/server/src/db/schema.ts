@@ -643,7 +643,7 @@ export interface AgentMemoryTable extends TenantColumns {
   identifier: string;
   run_key: string;
   role: 'user' | 'assistant';
-  content: string;
+  content_sealed: Buffer;
   created_at: DefaultedTimestamp;
 }
 

@@ -9,6 +9,7 @@ import {
   type Woken,
 } from '#engine/nodes/node-type';
 import { prepareNode, type ReadyNode } from '#engine/prepare-node';
+import { hidden } from '#engine/recording/masked-row';
 import type { BareNodeContext } from '#engine/recording/run-recorder';
 import { nextAttemptInMs } from '#engine/retry-policy';
 import { nodePast } from '#engine/run-history';
@@ -62,7 +63,9 @@ export async function runNode(run: RunState, frame: Frame, node: PlanNode): Prom
   if (prepared.kind === 'failed') {
     return finish(run, frame, node, first, prepared.logged, failed(prepared.failure));
   }
-  const { effect, logged } = prepared;
+  const { effect } = prepared;
+  const logged =
+    prepared.type.secretSettings === undefined ? prepared.logged : await shownSettings(at, prepared);
   const suspendedIn = stored === undefined || stored.reason === 'retry' ? undefined : stored;
   if (suspendedIn === undefined) {
     const lost = lostFailure(node, past, effect);
@@ -144,6 +147,20 @@ async function keepUnknown(
     mask: (value) => run.journal.mask(value),
     signal: run.abort.signal,
   });
+}
+
+/** The settings for the log; what is secret of them is known to the run before anything of the node is written. */
+async function shownSettings({ run, node }: Place, { type, settings, logged }: ReadyNode): Promise<unknown> {
+  const { tenant, linkedAccountId: id, facts } = run.input;
+  const { executionId, accountId } = facts;
+  const context = { tenant, linkedAccount: { id, accountId }, executionId, services: run.deps.services };
+  try {
+    return run.journal.maskedSettings(logged, (await type.secretSettings?.(settings, context)) ?? []);
+  } catch (error) {
+    // Nobody can say which of them are secret; the node itself will meet the same fault, and say it.
+    run.deps.log.warn({ err: error, executionId, nodeId: node.id }, 'Settings of a node are hidden.');
+    return hidden;
+  }
 }
 
 /** What was let in before it was suspended is not asked again at the door. */

@@ -15,6 +15,7 @@ export {
   addColumns,
   addRecords,
   createTable,
+  encryptedColumns,
   deleteRecord,
   deleteTable,
   findRecords,

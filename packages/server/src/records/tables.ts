@@ -128,6 +128,17 @@ export function addRecords(
   });
 }
 
+/** Names of the encrypted columns of a table; none of a table that is not there. */
+export async function encryptedColumns(
+  deps: TableDeps,
+  tenant: Tenant,
+  view: TableView,
+  ref: TableRef,
+): Promise<string[]> {
+  const table = await findTable(deps.db, tenant, view, ref);
+  return (table?.columns ?? []).filter(({ encrypted }) => encrypted).map(({ name }) => name);
+}
+
 /** Rows in the order in which they were added. @throws AppError `not_found` */
 export async function pageOfRecords(
   deps: TableDeps,

@@ -3,6 +3,7 @@
  * its row. A new sealed column belongs here, or rotation would leave it behind.
  */
 export const sealedColumns = {
+  'agent_memory.content_sealed': { key: ['org_id', 'environment', 'run_key', 'role'] },
   'agent_step.entry_sealed': { key: ['org_id', 'environment', 'run_key', 'seq'] },
   'api_key.key_sealed': { key: ['id'] },
   'app_setting.client_secret_sealed': { key: ['org_id', 'environment', 'app_slug'] },

@@ -64,7 +64,8 @@ create table agent_memory (
   -- a question and its answer are written once for each run
   run_key text not null,
   role text not null check (role in ('user', 'assistant')),
-  content text not null,
+  -- what was said may hold secrets of the run
+  content_sealed bytea not null,
   created_at timestamptz not null default now(),
   unique (org_id, environment, run_key, role)
 );

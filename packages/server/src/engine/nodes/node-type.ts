@@ -171,6 +171,9 @@ export function suspended(wait: WaitRequest): NodeOutcome {
   return { kind: 'suspended', wait };
 }
 
+/** What a node may look at before it runs. */
+export type SettingsContext = Pick<NodeContext, 'tenant' | 'linkedAccount' | 'executionId' | 'services'>;
+
 /** Declared as a method so that a `NodeType<X>` can stand in the registry as a `NodeType`. */
 type EffectOf<Settings> = {
   decide(
@@ -208,6 +211,10 @@ export interface NodeType<Settings = unknown> {
   readonly omitsMissing?: boolean;
   /** What of the settings goes to the log, when some of it should not. */
   readonly logged?: { show(settings: Settings): unknown }['show'];
+  /** Parts of the settings that are secrets by what stands elsewhere, asked before the settings go to the log. */
+  readonly secretSettings?: {
+    find(settings: Settings, ctx: SettingsContext): Promise<readonly ValuePath[]>;
+  }['find'];
   /** Names of the edges that may leave the node, from its raw settings. */
   readonly ports: (settings: Readonly<Record<string, unknown>>) => readonly string[];
   /** Reads by `ctx.page`. */

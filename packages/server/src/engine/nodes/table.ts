@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defaultPort, nodeType, type NodeContext, type NodeEffect } from '#engine/nodes/node-type';
+import { defaultPort, nodeType, type NodeContext, type NodeEffect, type SettingsContext } from '#engine/nodes/node-type';
 import { need } from '#engine/nodes/settings';
 import {
   addColumns,
@@ -7,6 +7,7 @@ import {
   createTable,
   deleteRecord,
   deleteTable,
+  encryptedColumns,
   findRecords,
   getRecord,
   pageOfTables,
@@ -192,11 +193,15 @@ export const table = nodeType({
     },
   },
   settings,
+  async secretSettings(given, ctx) {
+    const isNamed = (given.table_id ?? given.table_name ?? '') !== '';
+    if (given.data === undefined || !isNamed) return [];
+    const { records } = ctx.services;
+    const columns = await encryptedColumns(records, ctx.tenant, scopeOf(given, ctx), refOf(given));
+    return columns.map((name) => (Array.isArray(given.data) ? ['data', '*', name] : ['data', name]));
+  },
   async run(given, ctx) {
-    const scope = {
-      linkedAccountId: given.private ? ctx.linkedAccount.id : null,
-      executionId: given.persistent ? null : ctx.executionId,
-    };
+    const scope = scopeOf(given, ctx);
     const secret = new Set<string>();
     const records = {
       ...ctx.services.records,
@@ -211,6 +216,13 @@ export const table = nodeType({
     return { kind: 'done', body, port: defaultPort, encrypted };
   },
 });
+
+function scopeOf(given: Settings, ctx: SettingsContext): TableScope {
+  return {
+    linkedAccountId: given.private ? ctx.linkedAccount.id : null,
+    executionId: given.persistent ? null : ctx.executionId,
+  };
+}
 
 function refOf({ table_id: id, table_name: name }: Settings): TableRef {
   if (id !== undefined && id !== '') return { id };

@@ -32,6 +32,8 @@ export interface RunRecorder extends Journal {
   ): Promise<NodeOutcome | undefined>;
   /** The value as people may see it, and what was taken out. */
   mask(value: unknown): Masked;
+  /** Settings of a node as people may see them; what stands under the paths is a secret from now on. */
+  maskedSettings(settings: unknown, paths: readonly ValuePath[]): unknown;
   /** A text for people, such as an error for the caller, without the secrets that the run knows. */
   shown<T>(value: T): T;
   /** An error for the server's log: what it says and where it came from, without those secrets. */
@@ -144,6 +146,10 @@ export function openRecorder(
       return handedOn(node, context.batch, outcome);
     },
     mask: (value) => masker.value(value),
+    maskedSettings(settings, paths) {
+      masker.learn(valuesAt(settings, paths));
+      return masker.value(settings, paths).shown;
+    },
     shownError(error) {
       const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
       return Object.assign(new Error(masker.text(message)), { name, stack: masker.text(stack ?? '') });
