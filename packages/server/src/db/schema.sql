@@ -1582,6 +1582,7 @@ table workflow
   created_at timestamp with time zone not null default now()
   updated_at timestamp with time zone not null default now()
   trigger jsonb
+  origin_id text
   workflow_draft_id_key: UNIQUE (draft_id)
   workflow_pkey: PRIMARY KEY (id)
   workflow_linked_account_id_fkey: FOREIGN KEY (linked_account_id) REFERENCES linked_account(id) ON DELETE CASCADE
@@ -1590,6 +1591,7 @@ table workflow
   workflow_trigger_kind_check: CHECK ((trigger_kind = ANY (ARRAY['event'::text, 'app_event'::text, 'polling'::text, 'webhook'::text, 'schedule'::text, 'api_call'::text])))
   UNIQUE INDEX workflow_alias_key ON public.workflow USING btree (org_id, environment, COALESCE(app_slug, ''::text), alias) WHERE (alias IS NOT NULL)
   INDEX workflow_org_id_environment_created_at_idx ON public.workflow USING btree (org_id, environment, created_at DESC)
+  UNIQUE INDEX workflow_origin ON public.workflow USING btree (org_id, environment, COALESCE(linked_account_id, ''::text), origin_id) WHERE (origin_id IS NOT NULL)
   INDEX workflow_timed ON public.workflow USING btree (id) WHERE (trigger_kind = ANY (ARRAY['schedule'::text, 'polling'::text]))
   INDEX workflow_trigger_event ON public.workflow USING btree (org_id, environment, trigger_event) WHERE ((trigger_kind = 'event'::text) AND (published_version IS NOT NULL))
   row level security, for the owner too
@@ -1635,6 +1637,7 @@ table workflow_version
   document jsonb not null
   description text
   created_at timestamp with time zone not null default now()
+  author jsonb
   workflow_version_workflow_id_version_key: UNIQUE (workflow_id, version)
   workflow_version_pkey: PRIMARY KEY (id)
   workflow_version_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE

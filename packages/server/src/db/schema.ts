@@ -177,8 +177,17 @@ export interface WorkflowTable extends TenantColumns {
   trigger_kind: TriggerKind | null;
   trigger_event: string | null;
   trigger: NullableJson<unknown>;
+  origin_id: string | null;
   created_at: DefaultedTimestamp;
   updated_at: DefaultedTimestamp;
+}
+
+/** Who did something to a workflow. */
+export interface Author {
+  readonly kind: 'user' | 'api_key' | 'linked_account';
+  /** Record id of the user or the key; the customer's own id of an account. */
+  readonly id: string;
+  readonly name: string;
 }
 
 export interface WorkflowVersionTable extends TenantColumns {
@@ -187,6 +196,7 @@ export interface WorkflowVersionTable extends TenantColumns {
   version: number;
   document: Json<unknown>;
   description: string | null;
+  author: NullableJson<Author>;
   created_at: DefaultedTimestamp;
 }
 

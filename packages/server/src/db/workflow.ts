@@ -1,5 +1,5 @@
 import { sql, type Selectable } from 'kysely';
-import type { Db, WorkflowTable, WorkflowVersionTable } from '#db/schema';
+import type { Author, Db, WorkflowTable, WorkflowVersionTable } from '#db/schema';
 import { newId } from '#domain/ids';
 import type { Tenant } from '#domain/tenant';
 import type { WorkflowDocument, WorkflowTrigger } from '#domain/workflow-document';
@@ -67,6 +67,56 @@ export function findWorkflow(
     .where((eb) => eb.or([eb('id', '=', id), eb('draft_id', '=', id)]))
     .$if(options.lock === true, (query) => query.forUpdate())
     .executeTakeFirst();
+}
+
+/** The workflow of an owner (null: the organisation) that a file came from, or that was made of it. Locks it. */
+export function findWorkflowByOrigin(
+  db: Db,
+  tenant: Tenant,
+  ownerId: string | null,
+  originId: string,
+): Promise<StoredWorkflow | undefined> {
+  return workflowsOf(db, tenant)
+    .selectAll()
+    .where('linked_account_id', 'is not distinct from', ownerId)
+    .where((eb) =>
+      eb.or([eb('origin_id', '=', originId), eb.and([eb('id', '=', originId), eb('origin_id', 'is', null)])]),
+    )
+    .forUpdate()
+    .executeTakeFirst();
+}
+
+export function setWorkflowOrigin(
+  db: Db,
+  tenant: Tenant,
+  id: string,
+  originId: string,
+): Promise<StoredWorkflow> {
+  return db
+    .updateTable('workflow')
+    .set({ origin_id: originId })
+    .where('org_id', '=', tenant.orgId)
+    .where('environment', '=', tenant.environment)
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+/** The name of the workflow of an app (null: of none) that has an alias. */
+export async function findAliasHolder(
+  db: Db,
+  tenant: Tenant,
+  of: { readonly alias: string; readonly appSlug: string | null; readonly exceptId?: string | undefined },
+): Promise<string | undefined> {
+  const row = await workflowsOf(db, tenant)
+    .select('name')
+    .where('alias', '=', of.alias)
+    .where('app_slug', 'is not distinct from', of.appSlug)
+    .$if(of.exceptId !== undefined, (query) =>
+      query.where('id', '<>', of.exceptId ?? '').where('draft_id', '<>', of.exceptId ?? ''),
+    )
+    .executeTakeFirst();
+  return row?.name;
 }
 
 export function updateWorkflow(
@@ -138,7 +188,13 @@ export async function deleteWorkflowRow(db: Db, tenant: Tenant, id: string): Pro
 export async function insertVersion(
   db: Db,
   tenant: Tenant,
-  version: { workflowId: string; version: number; document: WorkflowDocument; description: string | null },
+  version: {
+    workflowId: string;
+    version: number;
+    document: WorkflowDocument;
+    description: string | null;
+    author: Author | undefined;
+  },
 ): Promise<void> {
   await db
     .insertInto('workflow_version')
@@ -150,6 +206,7 @@ export async function insertVersion(
       version: version.version,
       document: JSON.stringify(version.document),
       description: version.description,
+      author: version.author === undefined ? null : JSON.stringify(version.author),
     })
     .execute();
 }
@@ -180,7 +237,7 @@ export async function listVersions(
   const query = versionsOf(db, tenant, workflowId);
   const [rows, count] = await Promise.all([
     query
-      .select(['id', 'version', 'description', 'created_at'])
+      .select(['id', 'version', 'description', 'author', 'created_at'])
       .orderBy('version', 'desc')
       .limit(page.limit)
       .offset((page.page - 1) * page.limit)

@@ -129,6 +129,26 @@ export function takeTriggerSecrets(
   return { document: { ...after, nodes }, secrets };
 }
 
+/** The document without the name of its trigger's secret, and the path at which one is to be given again. */
+export function withoutTriggerSecret(document: WorkflowDocument): {
+  document: WorkflowDocument;
+  path: string | undefined;
+} {
+  let path: string | undefined;
+  const nodes = document.nodes.map((node) =>
+    node.node_type !== 'start'
+      ? node
+      : withTriggers(node, (trigger) => {
+          const { auth } = trigger;
+          if (!isRecord(auth) || auth['type'] === 'none') return { ...trigger };
+          const { secret: _plain, secret_id: _id, ...rest } = auth;
+          path = `nodes.${node.id}.data.trigger.auth.secret`;
+          return { ...trigger, auth: rest };
+        }),
+  );
+  return { document: { ...document, nodes }, path };
+}
+
 const redacted = '[REDACTED]';
 
 /** Rewrites the trigger of a start node wherever the wire lets it stand: see `triggersOf`. */

@@ -1,3 +1,4 @@
+export { aliasAvailability } from '#workflows/alias';
 export {
   allEvents,
   createEvent,
@@ -17,3 +18,5 @@ export {
   unpublishWorkflow,
   type WorkflowCaller,
 } from '#workflows/workflows';
+export { exportWorkflow } from '#workflows/export';
+export { importWorkflow, type ImportedWorkflow } from '#workflows/import';

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isAppEnabled } from '#db/enabled-app';
-import type { Db } from '#db/schema';
+import type { Author, Db } from '#db/schema';
 import { tenantTransaction } from '#db/tenant-transaction';
 import { deriveTriggers } from '#db/trigger-registration';
 import {
@@ -18,6 +18,7 @@ import type { Clock } from '#domain/clock';
 import { AppError } from '#domain/errors';
 import type { FieldProblem } from '#domain/errors';
 import { newId } from '#domain/ids';
+import { missingSecretProblems } from '#domain/literal-secrets';
 import type { LinkedAccountRef } from '#domain/linked-account';
 import { pinFunctions } from '#functions/index';
 import type { Tenant } from '#domain/tenant';
@@ -54,6 +55,8 @@ export interface WorkflowCaller {
   readonly linkedAccount?: LinkedAccountRef | undefined;
   /** A session token: an end customer, who may change what is its own and nothing else. */
   readonly isCustomer: boolean;
+  /** Kept with what is published. */
+  readonly author?: Author | undefined;
 }
 
 export interface WorkflowInput {
@@ -84,30 +87,38 @@ export async function createWorkflow(
   caller: WorkflowCaller,
   input: WorkflowInput,
 ): Promise<StoredWorkflow> {
+  return refusingTakenAlias(input.alias, () =>
+    tenantTransaction(deps.db, caller.tenant, (transaction) => insertDraft(deps, transaction, caller, input)),
+  );
+}
+
+/** {@link createWorkflow} in the caller's transaction; a taken alias is the caller's to explain. */
+export async function insertDraft(
+  deps: WorkflowDeps,
+  db: Db,
+  caller: WorkflowCaller,
+  input: WorkflowInput,
+): Promise<StoredWorkflow> {
   const name = readName(input.name);
-  if (input.slug !== undefined && !(await isAppEnabled(deps.db, caller.tenant, input.slug))) {
+  if (input.slug !== undefined && !(await isAppEnabled(db, caller.tenant, input.slug))) {
     throw new AppError('app_not_found', { slug: input.slug, orgId: caller.tenant.orgId });
   }
   const written = editDocument(emptyWorkflowDocument(), input);
   const { document, secrets } = takeTriggerSecrets(undefined, written, newId);
   assertValid(draftProblems(deps, document));
-  return refusingTakenAlias(input.alias, () =>
-    tenantTransaction(deps.db, caller.tenant, async (transaction) => {
-      const row = await insertWorkflow(transaction, caller.tenant, {
-        name,
-        description: input.description ?? '',
-        appSlug: input.slug ?? null,
-        linkedAccountId: caller.linkedAccount?.id ?? null,
-        alias: input.alias ?? null,
-        document,
-        isAutoEnabled: input.isAutoEnabled ?? false,
-        isHiddenInConfig: input.isHiddenInConfig ?? false,
-        accessFilter: readAccessFilter(input.accessFilter, input.accessFilterOperator),
-      });
-      await storeTriggerSecrets(deps, transaction, row, secrets);
-      return row;
-    }),
-  );
+  const row = await insertWorkflow(db, caller.tenant, {
+    name,
+    description: input.description ?? '',
+    appSlug: input.slug ?? null,
+    linkedAccountId: caller.linkedAccount?.id ?? null,
+    alias: input.alias ?? null,
+    document,
+    isAutoEnabled: input.isAutoEnabled ?? false,
+    isHiddenInConfig: input.isHiddenInConfig ?? false,
+    accessFilter: readAccessFilter(input.accessFilter, input.accessFilterOperator),
+  });
+  await storeTriggerSecrets(deps, db, row, secrets);
+  return row;
 }
 
 /**
@@ -139,34 +150,46 @@ export async function changeWorkflow(
   revision?: number,
 ): Promise<StoredWorkflow> {
   return refusingTakenAlias(input.alias, () =>
-    tenantTransaction(deps.db, caller.tenant, async (transaction) => {
-      const found = await findWorkflow(transaction, caller.tenant, id, { lock: true });
-      const before = permit(caller, found, id, 'change');
-      if (revision !== undefined && revision !== before.draft_revision) {
-        throw new AppError('workflow_changed', { id, revision: before.draft_revision });
-      }
-      const draft = readWorkflowDocument(before.draft);
-      const { document, secrets } = takeTriggerSecrets(draft, editDocument(draft, input), newId);
-      assertValid(draftProblems(deps, document));
-      await storeTriggerSecrets(deps, transaction, before, secrets);
-      const changes: WorkflowChanges = {
-        document,
-        ...(input.name === undefined ? {} : { name: readName(input.name) }),
-        ...(input.description === undefined ? {} : { description: input.description }),
-        ...(input.alias === undefined ? {} : { alias: input.alias }),
-        ...(input.isAutoEnabled === undefined ? {} : { isAutoEnabled: input.isAutoEnabled }),
-        ...(input.isHiddenInConfig === undefined ? {} : { isHiddenInConfig: input.isHiddenInConfig }),
-        ...(input.accessFilter === undefined
-          ? {}
-          : { accessFilter: readAccessFilter(input.accessFilter, input.accessFilterOperator) }),
-      };
-      const after = await updateWorkflow(transaction, caller.tenant, before.id, changes);
-      if (changes.isAutoEnabled !== undefined) {
-        await deriveTriggers(transaction, { tenant: caller.tenant, workflowId: before.id });
-      }
-      return after;
-    }),
+    tenantTransaction(deps.db, caller.tenant, (transaction) =>
+      writeDraft(deps, transaction, caller, id, input, revision),
+    ),
   );
+}
+
+/** {@link changeWorkflow} in the caller's transaction; a taken alias is the caller's to explain. */
+export async function writeDraft(
+  deps: WorkflowDeps,
+  db: Db,
+  caller: WorkflowCaller,
+  id: string,
+  input: WorkflowInput,
+  revision?: number,
+): Promise<StoredWorkflow> {
+  const found = await findWorkflow(db, caller.tenant, id, { lock: true });
+  const before = permit(caller, found, id, 'change');
+  if (revision !== undefined && revision !== before.draft_revision) {
+    throw new AppError('workflow_changed', { id, revision: before.draft_revision });
+  }
+  const draft = readWorkflowDocument(before.draft);
+  const { document, secrets } = takeTriggerSecrets(draft, editDocument(draft, input), newId);
+  assertValid(draftProblems(deps, document));
+  await storeTriggerSecrets(deps, db, before, secrets);
+  const changes: WorkflowChanges = {
+    document,
+    ...(input.name === undefined ? {} : { name: readName(input.name) }),
+    ...(input.description === undefined ? {} : { description: input.description }),
+    ...(input.alias === undefined ? {} : { alias: input.alias }),
+    ...(input.isAutoEnabled === undefined ? {} : { isAutoEnabled: input.isAutoEnabled }),
+    ...(input.isHiddenInConfig === undefined ? {} : { isHiddenInConfig: input.isHiddenInConfig }),
+    ...(input.accessFilter === undefined
+      ? {}
+      : { accessFilter: readAccessFilter(input.accessFilter, input.accessFilterOperator) }),
+  };
+  const after = await updateWorkflow(db, caller.tenant, before.id, changes);
+  if (changes.isAutoEnabled !== undefined) {
+    await deriveTriggers(db, { tenant: caller.tenant, workflowId: before.id });
+  }
+  return after;
 }
 
 /**
@@ -197,6 +220,7 @@ export async function publishWorkflow(
       ...validateWorkflow(document, deps.nodeTypes, 'publish'),
       ...(await triggerProblems(deps, transaction, workflow, document)),
       ...functions.problems,
+      ...missingSecretProblems(document.nodes),
     ]);
     if (asked !== undefined) return goLive(transaction, workflow, document, asked.version);
     const latest = await findLatestVersion(transaction, tenant, workflow.id);
@@ -207,7 +231,14 @@ export async function publishWorkflow(
     const version = isUnchanged ? latest.version : (options.version ?? (latest?.version ?? 0) + 1);
     if (!isUnchanged) {
       const description = options.description ?? null;
-      await insertVersion(transaction, tenant, { workflowId: workflow.id, version, document, description });
+      const { author } = caller;
+      await insertVersion(transaction, tenant, {
+        workflowId: workflow.id,
+        version,
+        document,
+        description,
+        author,
+      });
     }
     return goLive(transaction, workflow, document, version);
   });
@@ -301,7 +332,10 @@ function assertValid(problems: readonly FieldProblem[]): void {
 }
 
 /** The index decides about aliases, so that two who save at once cannot both have one. */
-async function refusingTakenAlias<T>(alias: string | null | undefined, work: () => Promise<T>): Promise<T> {
+export async function refusingTakenAlias<T>(
+  alias: string | null | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -22,6 +22,7 @@ import { adminRunningLimitRoutes } from '#api/admin/running-limits';
 import { adminSessionRoutes } from '#api/admin/session';
 import { adminUsageRoutes } from '#api/admin/usage';
 import { adminVariableRoutes } from '#api/admin/variables';
+import { adminWorkflowFileRoutes } from '#api/admin/workflow-files';
 import { adminWorkflowRoutes } from '#api/admin/workflows';
 import type { ApiApp } from '#api/app';
 import type { ConsoleAuth } from '#api/console-auth';
@@ -39,6 +40,7 @@ export function adminRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth): void
   adminFunctionRoutes(app, deps);
   adminModelProviderRoutes(app, deps);
   adminWorkflowRoutes(app, deps);
+  adminWorkflowFileRoutes(app, deps);
   adminDraftRoutes(app, deps);
   adminConfigFieldRoutes(app, deps);
   adminAccountConnectionRoutes(app, deps);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { consoleOf } from '#api/admin/guard';
+import { consoleWorkflowCaller } from '#api/admin/workflow-caller';
 import type { ApiApp } from '#api/app';
 import type { ApiDeps } from '#api/deps';
 import { wireTime } from '#api/wire';
@@ -17,7 +18,6 @@ import {
   publishWorkflow,
   unpublishWorkflow,
 } from '#workflows/index';
-import type { WorkflowCaller } from '#workflows/index';
 
 const tags = ['Dashboard: workflows'];
 const idPath = z.object({ id: z.string() });
@@ -37,7 +37,12 @@ const workflowShape = summaryShape.extend({
   draft_revision: z.int(),
   problems: z.array(z.object({ path: z.string(), message: z.string() })),
   versions: z.array(
-    z.object({ version: z.int(), description: z.string().nullable(), created_at: z.string() }),
+    z.object({
+      version: z.int(),
+      description: z.string().nullable(),
+      author: z.string().nullable().describe('Who published it'),
+      created_at: z.string(),
+    }),
   ),
 });
 
@@ -76,7 +81,7 @@ export function adminWorkflowRoutes(app: ApiApp, deps: ApiDeps): void {
       schema: { tags, summary: 'Read a workflow', params: idPath, response: { 200: workflowShape } },
     },
     async (request) => {
-      const caller = callerFor(consoleOf(request).tenant);
+      const caller = consoleWorkflowCaller(request);
       return shape(deps, await getWorkflow(deps, caller, request.params.id));
     },
   );
@@ -88,7 +93,7 @@ export function adminWorkflowRoutes(app: ApiApp, deps: ApiDeps): void {
       schema: { tags, summary: 'Create a workflow', body: workflowBody, response: { 200: workflowShape } },
     },
     async (request) => {
-      const caller = callerFor(consoleOf(request).tenant);
+      const caller = consoleWorkflowCaller(request);
       const slug = request.body.app_slug ?? undefined;
       return shape(deps, await createWorkflow(deps, caller, { ...inputOf(request.body), slug }));
     },
@@ -107,7 +112,7 @@ export function adminWorkflowRoutes(app: ApiApp, deps: ApiDeps): void {
       },
     },
     async (request) => {
-      const caller = callerFor(consoleOf(request).tenant);
+      const caller = consoleWorkflowCaller(request);
       const { draft_revision: revision } = request.body;
       return shape(
         deps,
@@ -132,7 +137,7 @@ export function adminWorkflowRoutes(app: ApiApp, deps: ApiDeps): void {
         },
       },
       async (request) => {
-        const caller = callerFor(consoleOf(request).tenant);
+        const caller = consoleWorkflowCaller(request);
         return shape(deps, await work(deps, caller, request.params.id));
       },
     );
@@ -150,14 +155,10 @@ export function adminWorkflowRoutes(app: ApiApp, deps: ApiDeps): void {
       },
     },
     async (request) => {
-      await deleteWorkflow(deps, callerFor(consoleOf(request).tenant), request.params.id);
+      await deleteWorkflow(deps, consoleWorkflowCaller(request), request.params.id);
       return { ok: true as const };
     },
   );
-}
-
-function callerFor(tenant: Tenant): WorkflowCaller {
-  return { tenant, isCustomer: false };
 }
 
 function inputOf(body: z.output<typeof workflowBody>) {
@@ -210,9 +211,10 @@ async function shape(deps: ApiDeps, row: StoredWorkflow): Promise<z.output<typeo
       path,
       message,
     })),
-    versions: versions.map(({ version, description, created_at }) => ({
+    versions: versions.map(({ version, description, author, created_at }) => ({
       version,
       description,
+      author: author?.name ?? null,
       created_at: wireTime(created_at),
     })),
   };

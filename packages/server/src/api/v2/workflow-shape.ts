@@ -6,6 +6,7 @@ import type { StoredWorkflow } from '#db/workflow';
 import { readAccessFilter } from '#domain/access-filter';
 import { isRecord } from '#domain/exact-json';
 import { readWorkflowDocument } from '#domain/workflow-document';
+import { workflowAlias } from '#domain/workflow-file';
 import type { WorkflowDocument, WorkflowNode } from '#domain/workflow-document';
 
 /** A workflow on the wire (spec/api §3); clients ignore what they do not know. */
@@ -22,10 +23,7 @@ export const workflowBody = z.looseObject({
   description: z.string().max(5_000).optional(),
   slug: z.string().nullish(),
   associated_application: z.unknown().optional(),
-  workflow_alias: z
-    .string()
-    .regex(/^[A-Za-z0-9_.-]{1,100}$/, 'use 1 to 100 letters, digits, -, _ or .')
-    .nullish(),
+  workflow_alias: workflowAlias.nullish(),
   nodes: z.array(z.unknown()).optional(),
   edges: z.array(z.unknown()).optional(),
   settings: z.record(z.string(), z.unknown()).optional(),

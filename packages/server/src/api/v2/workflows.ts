@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ApiApp } from '#api/app';
 import { accountCallerOf, callerOf } from '#api/caller';
@@ -6,6 +5,8 @@ import { headerOrQuery } from '#api/context';
 import type { ApiDeps } from '#api/deps';
 import { page, pageOf, pageQuery, wireTime } from '#api/wire';
 import { workflowApp } from '#api/v2/workflow-app';
+import { workflowCaller } from '#api/v2/workflow-caller';
+import { workflowFileRoutes } from '#api/v2/workflow-files';
 import {
   shapeDocument,
   shapeWorkflow,
@@ -27,7 +28,6 @@ import {
   publishWorkflow,
   unpublishWorkflow,
 } from '#workflows/index';
-import type { WorkflowCaller } from '#workflows/index';
 
 const tags = ['Workflows'];
 const base = '/api/v2/public/workflow';
@@ -38,11 +38,7 @@ export function workflowRoutes(app: ApiApp, deps: ApiDeps): void {
   listRoutes(app, deps);
   editRoutes(app, deps);
   readRoutes(app, deps);
-}
-
-function workflowCaller(request: FastifyRequest): WorkflowCaller {
-  const { tenant, linkedAccount, kind } = callerOf(request);
-  return { tenant, linkedAccount, isCustomer: kind === 'session' };
+  workflowFileRoutes(app, deps);
 }
 
 function listRoutes(app: ApiApp, deps: ApiDeps): void {
@@ -314,6 +310,14 @@ function readRoutes(app: ApiApp, deps: ApiDeps): void {
               version: z.int(),
               createdAt: z.string(),
               description: z.string().optional(),
+              author: z
+                .object({
+                  kind: z.enum(['user', 'api_key', 'linked_account']),
+                  id: z.string(),
+                  name: z.string(),
+                })
+                .optional()
+                .describe('Who published it'),
             }),
           ),
         },
@@ -323,11 +327,13 @@ function readRoutes(app: ApiApp, deps: ApiDeps): void {
       const caller = workflowCaller(request);
       const row = await getWorkflow(deps, caller, request.params.workflowId);
       const { rows, total } = await listVersions(deps.db, caller.tenant, row.id, request.query);
-      const docs = rows.map(({ id, version, created_at, description }) => ({
+      const docs = rows.map(({ id, version, created_at, description, author }) => ({
         _id: id,
         version,
         createdAt: wireTime(created_at),
         ...(description === null ? {} : { description }),
+        // Who of the organisation it was is nothing that its customers are told.
+        ...(author === null || (caller.isCustomer && row.linked_account_id === null) ? {} : { author }),
       }));
       return page(docs, total, request.query);
     },

@@ -64,3 +64,13 @@ create function inlay_drop_week(from_id text, to_id text, most integer) returns 
 alter table session_token
   -- may look at workflows, and not change, switch or run them
   add column is_workflow_read_only boolean not null default false;
+
+alter table workflow
+  -- the id of the workflow that it was imported from; null: it is the first of its kind
+  add column origin_id text;
+create unique index workflow_origin on workflow (org_id, environment, coalesce(linked_account_id, ''), origin_id)
+  where origin_id is not null;
+
+alter table workflow_version
+  -- who published it: {kind: user | api_key | linked_account, id, name}
+  add column author jsonb;
