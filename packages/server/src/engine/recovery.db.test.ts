@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { unknownOutcomesQueue } from '#db/recovery-queue';
+import { deleteEndedRecords } from '#db/recovery-status';
 import { newId } from '#domain/ids';
 import { builtInNodes, nodeRegistry } from '#engine/nodes/index';
 import { failed, nodeType } from '#engine/nodes/node-type';
+import { createRecovery } from '#engine/recovery';
 import { openTestEngine, type TestEdge, type TestEngine, type TestNode } from '#engine/testing';
+import { testVault } from '#vault/testing';
 
 let engine: TestEngine;
 /** Executions whose `send` is on its way and gets no answer. */
@@ -30,8 +33,24 @@ const send = nodeType<z.infer<typeof settings>>({
   },
 });
 
+/** Reads pages of which the third is not there. */
+const list = nodeType({
+  type: 'list',
+  label: 'List',
+  group: 'app',
+  help: 'Fails in the middle of its pages.',
+  effect: 'read',
+  hasPages: true,
+  fields: {},
+  settings: z.looseObject({}),
+  async run(_settings, ctx) {
+    for (let index = 0; index < 2; index += 1) await ctx.page(index, () => Promise.resolve({ index }));
+    return failed({ message: 'Page 3 is gone.', status: 404, retry: 'never' });
+  },
+});
+
 before(async () => {
-  engine = await openTestEngine({ registry: nodeRegistry([...builtInNodes.values(), send]) });
+  engine = await openTestEngine({ registry: nodeRegistry([...builtInNodes.values(), send, list]) });
 });
 after(() => engine.close());
 
@@ -138,6 +157,129 @@ test('each failed iteration of a loop is a record of its own, with the item it f
   assert.equal(new Set(kept.map((record) => record['batch'])).size, 3);
 });
 
+describe('a failure is one record', () => {
+  const seen = async (queue: string): Promise<unknown[]> =>
+    (await records({ queue })).map((record) => [record['failed_node_id'], record['batch'], record['seen']]);
+
+  test('of a try block that is repeated: the one of its last repetition', async () => {
+    const queue = await addQueue('repeated');
+    const retry_policy = { strategy: 'fixed', delay: 0, max_attempts: 3 };
+    await run(
+      [['2', 'try_catch', {}, { retry_policy }], ...caught({ queue: 'repeated' }).slice(1)],
+      edges,
+      {},
+    );
+    assert.deepEqual(await seen(queue), [['3', '2:2', 1]]);
+  });
+
+  test('of a node that reads pages, whichever page failed', async () => {
+    const queue = await addQueue('pages');
+    const [block, , keep] = caught({ queue: 'pages' });
+    const { header } = await run([block!, ['3', 'list', {}, { parent_id: '2' }], keep!], edges, {});
+    assert.equal(header.state, 'completed', header.errorText ?? '');
+    assert.deepEqual(await seen(queue), [['3', '2:0', 1]]);
+  });
+
+  test('of a sub-flow: with the execution that the line began with, whoever in the line keeps it', async () => {
+    const [inside, outside] = [await addQueue('inside'), await addQueue('outside')];
+    const child = await engine.publish(
+      [
+        ...caught({ queue: 'inside' }),
+        ['5', 'terminate', { action: 'terminate', status: 'error', message: 'no' }],
+      ],
+      [...edges, ['2', '5']],
+    );
+    const [block, , keep] = caught({ queue: 'outside' });
+    const call = { workflow: child, payload: { order: 1 }, wait_for_completion: true };
+    const parent = await run([block!, ['3', 'sub_flow', call, { parent_id: '2' }], keep!], edges, {
+      order: 2,
+    });
+    const [[inner], [outer]] = [await records({ queue: inside }), await records({ queue: outside })];
+    assert.deepEqual(
+      [inner!['root_execution_id'], inner!['workflow_id'], inner!['payload']],
+      [parent.id, child, { order: 1 }],
+    );
+    assert.notEqual(inner!['execution_id'], parent.id);
+    assert.deepEqual([outer!['execution_id'], outer!['payload']], [parent.id, { order: 2 }]);
+    assert.deepEqual([await seen(inside), await seen(outside)], [[['3', '2:0', 1]], [['3', '2:0', 1]]]);
+  });
+
+  test('of an execution and its retries, with the newest of them', async () => {
+    const queue = await addQueue('retried');
+    const { id } = await run(caught({ queue: 'retried' }), edges, {});
+    const again = { from: 'node', nodeId: '3', batch: '2:0' } as const;
+    const { executionId } = await engine.engine.retry(engine.tenant, id, again);
+    await engine.ended(executionId);
+    assert.deepEqual(await seen(queue), [['3', '2:0', 2]]);
+    assert.equal((await records({ queue }))[0]!['execution_id'], executionId);
+  });
+
+  test('that a node kept before its worker died, and keeps again, counts once', async () => {
+    const queue = await addQueue('twice');
+    const { id } = await run([], [], {});
+    const recovery = createRecovery({ ...engine, ...engine.database, vault: testVault() });
+    const failure = {
+      queue,
+      executionId: id,
+      nodeId: '4',
+      batch: '2:0',
+      appSlug: undefined,
+      dedupKey: 'key',
+      failed: { nodeId: '3', nodeName: 'Send', batch: '2:0', message: 'No.' },
+      columnValues: {},
+      payload: null,
+      mask: (value: unknown) => ({ shown: value, trueParts: [], words: [] }),
+    };
+    await Promise.all([1, 2, 3].map(() => recovery.add(engine.tenant, failure)));
+    assert.deepEqual(await seen(queue), [['3', '2:0', 1]]);
+  });
+
+  test('in the catch of a catch is the failure of the inner try', async () => {
+    const queue = await addQueue('nested');
+    const nodes: TestNode[] = [
+      ['2', 'try_catch'],
+      ['3', 'send', {}, { parent_id: '2' }],
+      ['5', 'try_catch', {}, { parent_id: '2' }],
+      ['6', 'list', {}, { parent_id: '5' }],
+      ['7', 'recovery_queue', { queue: 'nested' }, { parent_id: '5' }],
+      ['8', 'recovery_queue', { queue: 'nested' }, { parent_id: '2' }],
+    ];
+    const joined: TestEdge[] = [
+      ['1', '2'],
+      ['2', '3', 'try'],
+      ['2', '5', 'catch'],
+      ['5', '6', 'try'],
+      ['5', '7', 'catch'],
+      ['5', '8'],
+    ];
+    await run(nodes, joined, {});
+    assert.deepEqual(await seen(queue), [
+      ['6', '2:0/5:0', 1],
+      ['3', '2:0', 1],
+    ]);
+  });
+});
+
+test('records that were dealt with go when logs go; those that wait stay', async () => {
+  const queue = await addQueue('old');
+  const workflow = await engine.publish(caught({ queue: 'old' }), edges);
+  for (const order of [1, 2, 3]) await engine.ended(await engine.start(workflow, { order }));
+  const [first, second, third] = (await records({ queue })).map((record) => String(record['id']));
+  await engine.database.pool.query(
+    `update recovery_record set status = 'discarded', ended_at = now() - $2 * interval '1 day' where id = $1`,
+    [first, 31],
+  );
+  await engine.database.pool.query(
+    `update recovery_record set status = 'resolved', ended_at = now() - $2 * interval '1 day' where id = $1`,
+    [second, 29],
+  );
+  await deleteEndedRecords(engine.database.pool, engine.clock.now(), { defaultDays: 30, maximumDays: 365 });
+  assert.deepEqual(
+    (await records({ queue })).map((record) => record['id']),
+    [second, third],
+  );
+});
+
 test('a recovery queue outside of a catch branch, unknown, or without the column says what to change', async () => {
   await addQueue('narrow', ['order']);
   const outside = await run([['2', 'recovery_queue', { queue: 'narrow' }]], [['1', '2']], {});
@@ -147,6 +289,7 @@ test('a recovery queue outside of a catch branch, unknown, or without the column
     [{ queue: '' }, /queue: name the recovery queue/],
     [{ queue: 'narrow', columns: { oder: 1 } }, /columns\.oder: .* it has "order"/],
     [{ queue: 'narrow', columns: 'x' }, /columns/],
+    [{ queue: 'narrow', columns: { order: 'x'.repeat(40_000) } }, /columns: are larger than 32 KB/],
   ];
   for (const [keep, text] of wrong) {
     const { header } = await run(caught(keep), edges, {});

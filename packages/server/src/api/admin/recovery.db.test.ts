@@ -501,6 +501,19 @@ describe('a call of unknown outcome', () => {
     assert.deepEqual([answer.execution_id, answer.record.status], [null, 'resolved']);
   });
 
+  test('is none when the request certainly was not sent', async () => {
+    const closed = createServer();
+    await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(closed.address() as AddressInfo).port}/`;
+    await new Promise((resolve) => closed.close(resolve));
+    const more = { retry_policy: { max_attempts: 2, delay: 1 } };
+    const workflow = await publish([['2', 'http', { method: 'POST', url }, more]], [['1', '2']]);
+    const { header, nodes } = await run(workflow, {});
+    assert.equal(header.state, 'errored');
+    assert.equal(nodes[1]!.attempts.filter(({ kind }) => kind === 'outcome').length, 2, 'it is tried again');
+    assert.deepEqual(await unknown(header.id), []);
+  });
+
   test('hides the given output where the node hides its own', async () => {
     const workflow = await publish(
       [
