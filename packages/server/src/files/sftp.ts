@@ -1,4 +1,4 @@
-import { timingSafeEqual, createHash } from 'node:crypto';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import ssh2, { type Client as SshClient, type ConnectConfig, type SFTPWrapper } from 'ssh2';
@@ -159,20 +159,43 @@ function sessionOn(sftp: SFTPWrapper, name: string): SftpSession {
       await pipeline(Readable.from(counted(), { objectMode: false }), target);
       await replace(part, path);
     } catch (error) {
-      await ask(part, (done) => sftp.unlink(part, done)).catch(() => undefined);
+      await attempt(part, (done) => sftp.unlink(part, done));
       throw error instanceof AppError ? error : sftpError(name, error, path);
     }
     return size;
   }
 
-  /** OpenSSH renames over an existing file by its own extension; with others the old file goes first. */
-  async function replace(part: string, path: string): Promise<void> {
+  /** Whether a call went well; what the server does not know at all the library throws at once. */
+  async function attempt(
+    path: string,
+    call: (done: (error: Error | null | undefined) => void) => void,
+  ): Promise<boolean> {
     try {
-      await ask(path, (done) => sftp.ext_openssh_rename(part, path, done));
+      await ask(path, call);
+      return true;
     } catch {
-      await ask(path, (done) => sftp.unlink(path, done)).catch(() => undefined);
-      await ask(path, (done) => sftp.rename(part, path, done));
+      return false;
     }
+  }
+
+  /**
+   * OpenSSH renames over an existing file by its own extension. With others the old file steps aside, and comes
+   * back when the new one cannot take its place: one of the two is there at every moment.
+   */
+  async function replace(part: string, path: string): Promise<void> {
+    if (await attempt(path, (done) => sftp.ext_openssh_rename(part, path, done))) return;
+    const old = `${path}.${randomBytes(4).toString('hex')}.old`;
+    const isAside = await attempt(path, (done) => sftp.rename(path, old, done));
+    try {
+      await ask(path, (done) => sftp.rename(part, path, done));
+    } catch (error) {
+      if (isAside && !(await attempt(path, (done) => sftp.rename(old, path, done)))) {
+        const reason = `the file could not be replaced, and what was there before is "${old.slice(0, 200)}" now`;
+        throw new AppError('sftp_failed', { server: name, reason }, { cause: error });
+      }
+      throw error;
+    }
+    if (isAside) await attempt(old, (done) => sftp.unlink(old, done));
   }
 
   return {

@@ -12,6 +12,8 @@ export interface TestSftpServer {
   /** SHA256 fingerprint of the host key. */
   readonly fingerprint: string;
   readonly clientKey: string;
+  /** Renames that the server refuses. */
+  refusesRename: (from: string, to: string) => boolean;
   close(): Promise<void>;
 }
 
@@ -31,21 +33,27 @@ export async function startTestSftpServer(): Promise<TestSftpServer> {
       else auth.reject(['password', 'publickey']);
     });
     connection.on('ready', () => {
-      connection.on('session', (accept) => accept().on('sftp', (acceptSftp) => serve(acceptSftp(), folder)));
+      connection.on('session', (accept) =>
+        accept().on('sftp', (acceptSftp) =>
+          serve(acceptSftp(), folder, (from, to) => test.refusesRename(from, to)),
+        ),
+      );
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const key = (ssh2.utils.parseKey(host) as ssh2.ParsedKey).getPublicSSH();
-  return {
+  const test: TestSftpServer = {
     port: (server.address() as AddressInfo).port,
     folder,
     fingerprint: `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=$/, '')}`,
     clientKey: client,
+    refusesRename: () => false,
     async close() {
       await new Promise<void>((resolve) => server.close(() => resolve()));
       await rm(folder, { recursive: true, force: true });
     },
   };
+  return test;
 }
 
 function newKey(): string {
@@ -53,7 +61,7 @@ function newKey(): string {
 }
 
 /** The part of SFTP version 3 that clients use, on real files. */
-function serve(sftp: SFTPWrapper, folder: string): void {
+function serve(sftp: SFTPWrapper, folder: string, refusesRename: TestSftpServer['refusesRename']): void {
   const files = new Map<number, FileHandle>();
   const listings = new Map<number, string[] | undefined>();
   const within = (name: string): string => path.join(folder, path.posix.normalize(`/${name}`));
@@ -144,5 +152,10 @@ function serve(sftp: SFTPWrapper, folder: string): void {
   }
   sftp.on('REMOVE', (request, name) => answer(request, () => unlink(within(name))));
   sftp.on('MKDIR', (request, name) => answer(request, () => mkdir(within(name))));
-  sftp.on('RENAME', (request, from, to) => answer(request, () => rename(within(from), within(to))));
+  sftp.on('RENAME', (request, from, to) =>
+    answer(request, async () => {
+      if (refusesRename(from, to)) throw new Error('refused');
+      await rename(within(from), within(to));
+    }),
+  );
 }

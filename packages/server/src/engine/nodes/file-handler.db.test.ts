@@ -81,6 +81,31 @@ test('a file goes from one server to another, and an existing one is replaced', 
   assert.equal(await readFile(onServer('to.txt'), 'utf8'), 'new');
 });
 
+test('a file that cannot be replaced is still there, whatever the server refuses', async () => {
+  await mkdir(onServer('kept'));
+  await writeFile(onServer('kept/to.txt'), 'old');
+  await writeFile(onServer('from.txt'), 'new');
+  const settings = {
+    operation: 'transfer_to_sftp',
+    source_sftp: sftp(),
+    source_path: '/from.txt',
+    sftp: sftp(),
+    path: '/kept/to.txt',
+  };
+  try {
+    remote.refusesRename = (from) => from.endsWith('.part');
+    await refuse(settings);
+    assert.deepEqual(await readdir(onServer('kept')), ['to.txt']);
+    assert.equal(await readFile(onServer('kept/to.txt'), 'utf8'), 'old');
+
+    remote.refusesRename = (_from, to) => to.endsWith('/to.txt');
+    const [, aside] = /what was there before is "([^"]+)"/.exec(await refuse(settings)) ?? [];
+    assert.equal(await readFile(onServer(aside ?? ''), 'utf8'), 'old');
+  } finally {
+    remote.refusesRename = () => false;
+  }
+});
+
 test('a server is known by its host key, and a client by its key', async () => {
   const read = (server: object): object => ({ operation: 'list', path: '/', sftp: server });
   const { clientKey, fingerprint } = remote;
