@@ -164,6 +164,24 @@ export async function advanceSchedules(
   });
 }
 
+/**
+ * Puts off a schedule that could not fire; its occurrence stays due. One that was fired, changed or paused since it
+ * was looked at is left alone.
+ *
+ * @param seen - the row as it was when it could not fire
+ */
+export async function postponeSchedule(
+  pool: Pool,
+  seen: Pick<StoredSchedule, 'id' | 'due_at' | 'next_at'>,
+  { nextAt, error }: { readonly nextAt: Date; readonly error: string },
+): Promise<void> {
+  await pool.query(
+    `update schedule set next_at = $4, last_error = $5, failures = failures + 1
+     where id = $1 and due_at is not distinct from $2 and next_at = $3 and not is_paused`,
+    [seen.id, seen.due_at, seen.next_at, nextAt, error],
+  );
+}
+
 export async function deleteOldTicks(pool: Pool, before: Date): Promise<void> {
   await pool.query('delete from schedule_tick where at < $1', [before]);
 }

@@ -4,6 +4,7 @@ import {
   advanceSchedules,
   insertTicks,
   newTicks,
+  postponeSchedule,
   takeDueSchedules,
   tickKey,
   type DueSchedule,
@@ -57,26 +58,19 @@ async function fire(deps: TriggerDeps, now: Date, limit: number, only?: readonly
 }
 
 async function fireAlone(deps: TriggerDeps, now: Date, limit: number): Promise<number> {
-  const ids = await clientTransaction(deps.pool, async (client) =>
-    (await takeDueSchedules(client, now, limit)).map(({ id, failures, due_at }) => ({
-      id,
-      failures,
-      due_at,
-    })),
-  );
-  for (const { id, failures, due_at } of ids) {
+  const due = await clientTransaction(deps.pool, (client) => takeDueSchedules(client, now, limit));
+  for (const seen of due) {
     try {
-      await fire(deps, now, 1, [id]);
+      await fire(deps, now, 1, [seen.id]);
     } catch (error) {
-      deps.log.warn({ err: error, scheduleId: id }, 'A schedule could not be fired; it is tried again.');
-      const waitMs = Math.min(firstRetryMs * 2 ** Math.min(failures, 10), lastRetryMs);
-      // The occurrence stays due: what keeps it back (a full queue) may pass, and the catch-up policy judges it then.
-      await advanceSchedules(deps.pool, [
-        { id, dueAt: due_at, nextAt: new Date(now.getTime() + waitMs), error: reasonOf(error) },
-      ]);
+      deps.log.warn({ err: error, scheduleId: seen.id }, 'A schedule could not be fired; it is tried again.');
+      const waitMs = Math.min(firstRetryMs * 2 ** Math.min(seen.failures, 10), lastRetryMs);
+      // What keeps it back (a full queue) may pass, and the catch-up policy judges the occurrence then.
+      const nextAt = new Date(now.getTime() + waitMs);
+      await postponeSchedule(deps.pool, seen, { nextAt, error: reasonOf(error) });
     }
   }
-  return ids.length;
+  return due.length;
 }
 
 function reasonOf(error: unknown): string {

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { pino } from 'pino';
 import { createTestApi, type TestApi } from '#api/testing';
-import { earliestSchedule } from '#db/schedule';
+import { earliestSchedule, postponeSchedule } from '#db/schedule';
 import { deriveTriggers } from '#db/trigger-registration';
 import type { Clock } from '#domain/clock';
 import { newId } from '#domain/ids';
-import { createEngine, type Engine, type NodeServices } from '#engine/index';
+import type { Engine } from '#engine/index';
 import { publishWorkflow, createWorkflow, unpublishWorkflow, deleteWorkflow } from '#workflows/index';
 import { fireSchedules } from '#triggers/fire-schedules';
 import type { TriggerDeps } from '#triggers/deps';
@@ -241,59 +241,29 @@ test('a schedule that cannot start says why, is tried again, and holds up nobody
   assert.deepEqual(await ticks(bad.id), ['01-01T09:00 started']);
 });
 
-test('two schedulers, a thousand schedules, one minute: each fires exactly once', async () => {
+test('a schedule that was changed while it could not fire keeps the change', async () => {
+  const { pool } = api.database;
   const account = await api.addLinkedAccount(`s-${newId()}`);
-  const { id } = await publish({ kind: 'api_call' }, { owner: account.id });
-  await api.database.pool.query(
-    `insert into schedule (id, org_id, environment, linked_account_id, config_id, workflow_id, is_by_api, declared,
-       payload, due_at, next_at)
-     select left(md5(n::text), 24), $1, 'test', $2, 'c', $3, true, '{"trigger_type": "cron", "regex": "0 9 * * *"}',
-       json_build_object('n', n), '2030-01-01T09:00Z', '2030-01-01T09:00Z'
-     from generate_series(1, 1000) n`,
-    [api.org.orgId, account.id, id],
-  );
-  // Two engines, each with a pool, a queue and a worker identity of its own.
-  const engines = await Promise.all(
-    [1, 2].map(() =>
-      createEngine(
-        {
-          ...api.deps,
-          pool: api.database.pool,
-          log: pino({ level: 'silent' }),
-          services: {} as NodeServices,
-        },
-        { databaseUrl: api.database.url, concurrency: 1 },
-      ),
-    ),
-  );
-  const clock: Clock = { now: () => new Date('2030-01-01T09:00:01Z') };
-  await Promise.all(
-    engines.flatMap((engine) =>
-      [1, 2].map(async () => {
-        const deps: TriggerDeps = { ...api.deps, clock, engine, log: pino({ level: 'silent' }) };
-        while ((await fireSchedules(deps, 37)) > 0);
-      }),
-    ),
-  );
-  await Promise.all(engines.map((engine) => engine.drain(1_000)));
-  const { rows } = await api.database.pool.query<{
-    runs: number;
-    numbers: number;
-    ticks: number;
-    first: Date;
-  }>(
-    `select count(*) as runs, count(distinct j.output ->> 'n') as numbers,
-       (select count(*) from schedule_tick t join schedule s on s.id = t.schedule_id where s.workflow_id = $1) as ticks,
-       (select min(due_at) from schedule s where s.workflow_id = $1) as first
-     from execution e join journal j on j.execution_id = e.id and j.seq = 0 where e.workflow_id = $1`,
-    [id],
-  );
-  assert.deepEqual(rows[0], {
-    runs: 1000,
-    numbers: 1000,
-    ticks: 1000,
-    first: new Date('2030-01-02T09:00:00Z'),
-  });
+  const { id } = await publish({ cron: '0 9 * * *' }, { owner: account.id });
+  await schedulerAt().at('2030-01-01T08:00:00Z');
+  const read = async () => {
+    const { rows } = await pool.query<{ id: string; due_at: Date; next_at: Date; last_error: string | null }>(
+      'select id, due_at, next_at, last_error from schedule where workflow_id = $1',
+      [id],
+    );
+    return rows[0]!;
+  };
+  const seen = await read();
+  const later = { nextAt: new Date('2030-01-01T10:00:00Z'), error: 'The queue is full.' };
+  await pool.query(`update schedule set due_at = $2, next_at = $2 where id = $1`, [
+    seen.id,
+    new Date('2030-01-01T12:00:00Z'),
+  ]);
+  const changed = await read();
+  await postponeSchedule(pool, seen, later);
+  assert.deepEqual(await read(), changed);
+  await postponeSchedule(pool, changed, later);
+  assert.deepEqual(await read(), { ...changed, next_at: later.nextAt, last_error: later.error });
 });
 
 test('an occurrence that stands already is not started again, whatever the row says', async () => {
