@@ -36,9 +36,11 @@ export interface NodePast {
   /** Attempts whose worker died before it could say how they ended. */
   readonly unknown: number;
   readonly retryAt: Date | undefined;
+  /** When the first attempt was made; undefined: none was. */
+  readonly begunAt: Date | undefined;
 }
 
-const noPast: NodePast = { attempts: 0, failures: 0, unknown: 0, retryAt: undefined };
+const noPast: NodePast = { attempts: 0, failures: 0, unknown: 0, retryAt: undefined, begunAt: undefined };
 
 /** The past of one node from the rows of its execution. */
 export function nodePast(history: readonly HistoryEntry[], nodeId: string): NodePast {
@@ -52,6 +54,7 @@ export function nodePast(history: readonly HistoryEntry[], nodeId: string): Node
     failures: ended.filter((entry) => entry.status === 'retrying').length,
     unknown: starts.filter((entry) => !endedAttempts.has(entry.attempt)).length,
     retryAt: ended.findLast((entry) => entry.status === 'retrying')?.retryAt ?? undefined,
+    begunAt: starts[0]?.at,
   };
 }
 

@@ -46,6 +46,12 @@ interface Place {
   readonly node: PlanNode;
 }
 
+interface Attempt {
+  readonly number: number;
+  /** When the first attempt of the node was made. */
+  readonly begunAt: Date;
+}
+
 /** `error_message` as catch nodes read it. */
 interface CaughtError {
   readonly message: string;
@@ -80,10 +86,12 @@ export async function runNode(run: RunState, frame: Frame, node: PlanNode): Prom
     return undefined;
   }
 
+  let { begunAt } = past;
   for (let number = suspendedIn?.attempt ?? first.number, failures = past.failures; ; number += 1) {
     const isResumed = number === suspendedIn?.attempt;
     const startedAt = isResumed ? suspendedIn.created_at : run.deps.clock.now();
     const attempt = { number, startedAt };
+    begunAt ??= startedAt;
     const lines: ConsoleLine[] = [];
     let woken: Woken | undefined;
     if (isResumed) {
@@ -92,7 +100,7 @@ export async function runNode(run: RunState, frame: Frame, node: PlanNode): Prom
     } else if (effect !== 'none' && !(await recordStart(at, attempt, logged))) {
       return undefined;
     }
-    const outcome = await outcomeOf(at, prepared, number, lines, woken);
+    const outcome = await outcomeOf(at, prepared, { number, begunAt }, lines, woken);
     if (effect !== 'none') run.deps.crash?.('attempt.after-call');
     if (outcome === 'left') return undefined;
     if (outcome === undefined) {
@@ -242,7 +250,7 @@ async function recordRetry(
 async function outcomeOf(
   at: Place,
   ready: ReadyNode,
-  attempt: number,
+  attempt: Attempt,
   lines: ConsoleLine[],
   first: Woken | undefined,
 ): Promise<FinishedOutcome | 'left' | undefined> {
@@ -257,10 +265,15 @@ async function outcomeOf(
     if (ready.effect === 'none' && woken === undefined) {
       const input = storedValue(ready.logged);
       run.journal.add(
-        journalRow(run, node, { batch: frame.batch, attempt, at: now }, { kind: 'start', input }),
+        journalRow(
+          run,
+          node,
+          { batch: frame.batch, attempt: attempt.number, at: now },
+          { kind: 'start', input },
+        ),
       );
     }
-    woken = await suspend(at, attempt, now, outcome.wait);
+    woken = await suspend(at, attempt.number, now, outcome.wait);
     if (woken === undefined) return 'left';
   }
 }
@@ -278,7 +291,7 @@ function suspend(
 function call(
   { run, frame, node }: Place,
   { type, settings }: ReadyNode,
-  attempt: number,
+  { number: attempt, begunAt }: Attempt,
   lines: ConsoleLine[],
   woken: Woken | undefined,
 ): Promise<NodeOutcome | undefined> {
@@ -292,10 +305,12 @@ function call(
     executionId,
     nodeId: node.id,
     batch: frame.batch,
+    firstBatch: frame.keyPath,
     mode: input.mode,
     attempt,
     idempotencyKey: idempotencyKey(run, frame, node),
     now: deps.clock.now(),
+    begunAt,
     signal: run.abort.signal,
     services: deps.services,
     predecessors: () =>

@@ -109,7 +109,7 @@ export interface PageAnswer {
   readonly body: unknown;
 }
 
-/** The first request. `now` ends a time range that has no end of its own. */
+/** The first request. `now` ends a time range that has no end of its own; it is the same for all pages and attempts. */
 export function firstPage(given: Pagination, now: Date): PageRequest | undefined {
   switch (given.type) {
     case 'page':

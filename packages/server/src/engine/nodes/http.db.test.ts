@@ -87,6 +87,19 @@ describe('pages', () => {
     assert.deepEqual(asked, ['/list?filter=x&page=1', '/list?filter=x&page=2', '/list?filter=x&page=3']);
   });
 
+  test('of a time range end when the node began, however late an attempt of it is made', async () => {
+    const asked: (string | null)[] = [];
+    routes.set('/range', (request, response) => {
+      asked.push(new URL(request.url ?? '', base).searchParams.get('to'));
+      json(response, { rows: [asked.length] });
+    });
+    const begunAt = new Date('2026-03-02T00:00:00Z');
+    const pagination = { type: 'time_range', from: '2026-03-01T00:00:00Z', window_s: 43_200 };
+    const settings = http.settings.parse({ method: 'GET', url: `${base}/range`, pagination });
+    await http.run(settings, { ...bench.context, begunAt, now: new Date('2026-03-03T00:00:00Z') });
+    assert.deepEqual(asked, ['2026-03-01T12:00:00.000Z', '2026-03-02T00:00:00.000Z']);
+  });
+
   test('that repeat end the asking, and the repeated one is dropped', async () => {
     let asked = 0;
     routes.set('/same', (_request, response) => ((asked += 1), json(response, [1, 2])));

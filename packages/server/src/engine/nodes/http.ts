@@ -161,7 +161,7 @@ async function allPages(given: HttpSettings, paging: Pagination, ctx: NodeContex
   let lastHash = '';
   let records = 0;
   let total = 0;
-  let page = firstPage(paging, ctx.now);
+  let page = firstPage(paging, ctx.begunAt);
   for (let index = 0; page !== undefined; index += 1) {
     const at = atPage(given, page);
     if (at.url.origin !== given.url.origin) {
@@ -185,7 +185,7 @@ async function allPages(given: HttpSettings, paging: Pagination, ctx: NodeContex
     }
     bodies.push(last.body);
     records += recordsOf(paging, last.body)?.length ?? 0;
-    page = nextPage(paging, index, last, records, ctx.now);
+    page = nextPage(paging, index, last, records, ctx.begunAt);
     if (page === undefined && index + 1 >= paging.max_pages) {
       ctx.log('warn', `Stopped after ${paging.max_pages} pages ("max_pages"); there may be more.`);
     }

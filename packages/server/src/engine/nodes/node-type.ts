@@ -52,6 +52,8 @@ export interface NodeContext {
   readonly nodeId: string;
   /** Path of the iterations around the node, such as `5:12/9:0`; '' outside of loops and try blocks. */
   readonly batch: string;
+  /** The same path with the first repetition of each try block in it: the same work has the same. */
+  readonly firstBatch: string;
   /** A sync call has somebody waiting at the other end. */
   readonly mode: ExecutionMode;
   /** Counts from 1. */
@@ -59,6 +61,8 @@ export interface NodeContext {
   /** Stays the same over attempts, take-overs and restarts; sent to providers that accept one. */
   readonly idempotencyKey: string;
   readonly now: Date;
+  /** When the node began: the same for every attempt of it, whoever makes it. */
+  readonly begunAt: Date;
   /** Aborted when the execution is stopped, times out or its worker loses its lease. */
   readonly signal: AbortSignal;
   readonly services: NodeServices;

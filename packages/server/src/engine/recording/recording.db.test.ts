@@ -352,7 +352,9 @@ test('pages that were read are not read again after a failure or a restart', asy
   const died = Promise.withResolvers<void>();
   let hasFailed = false;
   let hasDied = false;
+  const begunAt: number[] = [];
   acts.set('pages', async (ctx) => {
+    begunAt.push(ctx.begunAt.getTime());
     const all: unknown[] = [];
     for (let index = 0; index < 5; index += 1) {
       const page = await ctx.page(index, async () => {
@@ -384,6 +386,9 @@ test('pages that were read are not read again after a failure or a restart', asy
   engine.start();
   const detail = await ended(executionId);
   assert.deepEqual(reads, [0, 1, 2, 2, 3, 4, 4]);
+  // Where a time range ends that has no end of its own: the pages of all attempts belong together.
+  assert.equal(begunAt.length, 3);
+  assert.equal(new Set(begunAt).size, 1, `attempts of one node began at ${begunAt.join(', ')}`);
   assert.deepEqual(
     (await engine.read(tenant, executionId)).nodes[1]?.output,
     [0, 1, 2, 3, 4].map((index) => ({ rows: [index], key: `[REDACTED]${index}` })),
