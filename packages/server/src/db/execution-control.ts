@@ -15,13 +15,20 @@ export async function requestStop(
   tenant: Tenant,
   executionId: string,
 ): Promise<{ id: string; owner: string | null }[]> {
-  return clientTransaction(pool, async (client) => {
-    const asked = await stopThese(client, tenant, [executionId]);
-    if (asked.length === 0) return [];
-    const stopped = [...asked, ...(await stopDescendants(client, tenant, executionId))];
-    await deleteWaitsOf(client, stopped);
-    return stopped;
-  });
+  return clientTransaction(pool, (client) => stopWithDescendants(client, tenant, [executionId]));
+}
+
+/** The same for several, in the caller's transaction. */
+export async function stopWithDescendants(
+  client: PoolClient,
+  tenant: Tenant,
+  executionIds: readonly string[],
+): Promise<{ id: string; owner: string | null }[]> {
+  const asked = await stopThese(client, tenant, executionIds);
+  const stopped = [...asked];
+  for (const { id } of asked) stopped.push(...(await stopDescendants(client, tenant, id)));
+  await deleteWaitsOf(client, stopped);
+  return stopped;
 }
 
 /** Asks whatever lives of an execution's sub-flows to stop; the execution itself was asked before. */

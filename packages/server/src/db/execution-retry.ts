@@ -46,6 +46,8 @@ export interface ChildOf {
   readonly node_id: string;
   readonly batch: string;
   readonly child_execution_id: string;
+  readonly first_batch: string;
+  readonly is_awaited: boolean;
   /** Null: the child's log is gone already. */
   readonly state: ExecutionState | null;
 }
@@ -56,7 +58,7 @@ export async function readChildren(
   executionId: string,
 ): Promise<ChildOf[]> {
   const { rows } = await client.query<ChildOf>(
-    `select c.node_id, c.batch, c.child_execution_id, e.state
+    `select c.node_id, c.batch, c.child_execution_id, c.first_batch, c.is_awaited, e.state
      from child_execution c left join execution e on e.id = c.child_execution_id
      where c.org_id = $1 and c.environment = $2 and c.parent_execution_id = $3`,
     [tenant.orgId, tenant.environment, executionId],
@@ -77,7 +79,7 @@ export interface NewRetry {
   /** What was sealed, sealed for the new execution. */
   readonly sealed: readonly { readonly seq: number; readonly sealed: Buffer }[];
   /** Children that are not started again. */
-  readonly children: readonly Pick<ChildOf, 'node_id' | 'batch' | 'child_execution_id'>[];
+  readonly children: readonly Omit<ChildOf, 'state'>[];
   /** Outcomes that stand in the place of rows that are left behind. */
   readonly given: readonly JournalRow[];
 }
@@ -115,9 +117,11 @@ const copy = `with source as (
       and not exists (select from unnest($8::int[]) as r(seq) where r.seq = j.seq)
     returning 1
   ), children as (
-    insert into child_execution (parent_execution_id, node_id, batch, org_id, environment, child_execution_id)
-    select $4, c.node_id, c.batch, $2, $3, c.child_execution_id
-    from unnest($11::text[], $12::text[], $13::text[]) as c(node_id, batch, child_execution_id)
+    insert into child_execution (parent_execution_id, node_id, batch, org_id, environment, child_execution_id,
+      first_batch, is_awaited)
+    select $4, c.node_id, c.batch, $2, $3, c.child_execution_id, c.first_batch, c.is_awaited
+    from unnest($11::text[], $12::text[], $13::text[], $15::text[], $16::boolean[])
+      as c(node_id, batch, child_execution_id, first_batch, is_awaited)
     where exists (select from source)
   )
   select (select count(*) from started)::int as started, (select count(*) from kept)::int as kept`;
@@ -145,6 +149,8 @@ export async function insertRetry(client: PoolClient, retry: NewRetry): Promise<
     retry.children.map((child) => child.batch),
     retry.children.map((child) => child.child_execution_id),
     retry.given.length === 0 ? null : Math.max(...retry.given.map(({ seq }) => seq)),
+    retry.children.map((child) => child.first_batch),
+    retry.children.map((child) => child.is_awaited),
   ]);
   if (rows[0]!.started === 0) return undefined;
   for (const row of retry.given) await insertGiven(client, row);

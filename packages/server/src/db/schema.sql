@@ -464,6 +464,8 @@ table child_execution
   org_id text not null
   environment text not null
   child_execution_id text not null
+  is_awaited boolean not null default false
+  first_batch text not null default ''::text
   child_execution_pkey: PRIMARY KEY (parent_execution_id, node_id, batch)
   INDEX child_execution_child ON public.child_execution USING btree (child_execution_id)
   row level security, for the owner too

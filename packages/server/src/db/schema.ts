@@ -423,6 +423,8 @@ export interface ChildExecutionTable extends TenantColumns {
   node_id: string;
   batch: Generated<string>;
   child_execution_id: string;
+  is_awaited: Generated<boolean>;
+  first_batch: Generated<string>;
 }
 
 export type InboxSource = Extract<ExecutionSource, 'event' | 'app_event' | 'webhook' | 'api_call'>;

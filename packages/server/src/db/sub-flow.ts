@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import type { TriggerKind } from '#db/schema';
+import type { ExecutionState, TriggerKind } from '#db/schema';
 import type { Tenant } from '#domain/tenant';
 
 /** Where a child is started: its parent's node, in one iteration. */
@@ -7,6 +7,13 @@ export interface ChildPlace {
   readonly executionId: string;
   readonly nodeId: string;
   readonly batch: string;
+}
+
+/** How a node starts a child. */
+export interface NewChildPlace extends ChildPlace {
+  /** `batch` with the first repetition of each try block in it. */
+  readonly firstBatch: string;
+  readonly isAwaited: boolean;
 }
 
 /** The child that a node has started already. */
@@ -21,6 +28,49 @@ export async function findChild(
     [tenant.orgId, tenant.environment, parent.executionId, parent.nodeId, parent.batch],
   );
   return rows[0]?.child_execution_id;
+}
+
+/** The child that a node started in the latest repetition before of a try block around it. */
+export async function findChildOfEarlierTry(
+  pool: Pool,
+  tenant: Tenant,
+  parent: NewChildPlace,
+): Promise<{ id: string; state: ExecutionState; workflowId: string } | undefined> {
+  if (parent.batch === parent.firstBatch) return undefined;
+  const { rows } = await pool.query<{ id: string; state: ExecutionState; workflowId: string }>(
+    `select e.id, e.state, e.workflow_id as "workflowId"
+     from child_execution c join execution e on e.id = c.child_execution_id
+     where c.org_id = $1 and c.environment = $2 and c.parent_execution_id = $3 and c.node_id = $4
+       and c.first_batch = $5 and c.batch <> $6
+     order by e.id desc limit 1`,
+    [tenant.orgId, tenant.environment, parent.executionId, parent.nodeId, parent.firstBatch, parent.batch],
+  );
+  return rows[0];
+}
+
+/**
+ * Whether an execution, or one that waits for its end, keeps a place in a limit while it waits. A child that is
+ * awaited in there would wait for the place of somebody who waits for it.
+ */
+export async function isPlaceHeldAbove(
+  client: Pool | PoolClient,
+  tenant: Tenant,
+  executionId: string,
+  concurrencyKey: string,
+): Promise<boolean> {
+  const { rows } = await client.query<{ is_held: boolean }>(
+    `with recursive line as (
+       select id, concurrency_key, holds_while_waiting from execution
+       where org_id = $1 and environment = $2 and id = $3
+       union all
+       select p.id, p.concurrency_key, p.holds_while_waiting
+       from line join child_execution c on c.child_execution_id = line.id and c.is_awaited
+       join execution p on p.id = c.parent_execution_id and p.finished_at is null
+     )
+     select exists (select from line where concurrency_key = $4 and holds_while_waiting) as is_held`,
+    [tenant.orgId, tenant.environment, executionId, concurrencyKey],
+  );
+  return rows[0]!.is_held;
 }
 
 /** What a workflow says of itself to those who want it as a sub-flow, and what the parent says of its children. */
@@ -88,7 +138,7 @@ export async function findParentFacts(
 export async function takeChildPlace(
   client: PoolClient,
   tenant: Tenant,
-  parent: ChildPlace,
+  parent: NewChildPlace,
   childId: string,
 ): Promise<'taken' | 'stopped' | { readonly childId: string }> {
   const { rowCount: parents } = await client.query(
@@ -98,9 +148,19 @@ export async function takeChildPlace(
   );
   if (parents === 0) return 'stopped';
   const { rowCount: taken } = await client.query(
-    `insert into child_execution (parent_execution_id, node_id, batch, org_id, environment, child_execution_id)
-     values ($1, $2, $3, $4, $5, $6) on conflict (parent_execution_id, node_id, batch) do nothing`,
-    [parent.executionId, parent.nodeId, parent.batch, tenant.orgId, tenant.environment, childId],
+    `insert into child_execution (parent_execution_id, node_id, batch, org_id, environment, child_execution_id,
+       first_batch, is_awaited)
+     values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (parent_execution_id, node_id, batch) do nothing`,
+    [
+      parent.executionId,
+      parent.nodeId,
+      parent.batch,
+      tenant.orgId,
+      tenant.environment,
+      childId,
+      parent.firstBatch,
+      parent.isAwaited,
+    ],
   );
   if (taken === 1) return 'taken';
   return { childId: (await findChild(client, tenant, parent))! };

@@ -30,6 +30,7 @@ export interface StoredWait {
   readonly state: unknown;
   readonly woken_by: WokenBy | null;
   readonly payload_sealed: Buffer | null;
+  readonly child_execution_id: string | null;
   readonly created_at: Date;
 }
 
@@ -89,7 +90,8 @@ export async function insertWaits(pool: Pool, workerId: string, waits: readonly 
   return rows[0]!.is_alive;
 }
 
-const columns = `w.id, w.execution_id, w.node_id, w.batch, w.attempt, w.reason, w.state, w.woken_by, w.payload_sealed, w.created_at`;
+const columns = `w.id, w.execution_id, w.node_id, w.batch, w.attempt, w.reason, w.state, w.woken_by, w.payload_sealed,
+  w.child_execution_id, w.created_at`;
 
 /** The waits of executions, by execution. */
 export async function loadWaits(
@@ -126,8 +128,33 @@ export async function suspendExecution(
 }
 
 /** Forgets the waits of an execution that has ended. */
-export async function deleteWaits(pool: Pool, executionId: string): Promise<void> {
-  await pool.query('delete from wait where execution_id = $1', [executionId]);
+export async function deleteWaits(client: Pool | PoolClient, executionId: string): Promise<void> {
+  await client.query('delete from wait where execution_id = $1', [executionId]);
+}
+
+/** Forgets these waits: what they belong to has ended, and whoever has their token finds nobody. */
+export async function deleteWaitsById(client: Pool | PoolClient, ids: readonly string[]): Promise<void> {
+  await client.query('delete from wait where id = any($1::text[])', [ids]);
+}
+
+/** The sub-flows whose end an execution waits for. */
+export async function childrenAwaited(client: Pool | PoolClient, executionId: string): Promise<string[]> {
+  const { rows } = await client.query<{ id: string }>(
+    `select child_execution_id as id from wait
+     where execution_id = $1 and child_execution_id is not null and woken_by is distinct from 'child'`,
+    [executionId],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** Ended executions that still wait for a sub-flow: their worker was lost before it could stop that. */
+export async function endedParents(pool: Pool, limit: number): Promise<{ id: string; tenant: Tenant }[]> {
+  const { rows } = await pool.query<{ id: string; org_id: string; environment: Tenant['environment'] }>(
+    `select distinct e.id, e.org_id, e.environment from wait w join execution e on e.id = w.execution_id
+     where w.child_execution_id is not null and e.finished_at is not null limit $1`,
+    [limit],
+  );
+  return rows.map((row) => ({ id: row.id, tenant: { orgId: row.org_id, environment: row.environment } }));
 }
 
 /**
@@ -275,8 +302,8 @@ export async function deleteWaitsOfEnded(pool: Pool, now: Date): Promise<void> {
        select from execution e where e.id = a.execution_id and e.finished_at is null)`,
   );
   await pool.query(
-    `delete from wait w where w.wake_at <= $1 and not exists (
-       select from execution e where e.id = w.execution_id and e.finished_at is null)`,
+    `delete from wait w where w.wake_at <= $1 and (w.child_execution_id is null or w.woken_by = 'child')
+       and not exists (select from execution e where e.id = w.execution_id and e.finished_at is null)`,
     [now],
   );
 }

@@ -102,7 +102,15 @@ export interface SubFlows {
 
 export interface SubFlowCall {
   readonly tenant: Tenant;
-  readonly parent: { readonly executionId: string; readonly nodeId: string; readonly batch: string };
+  readonly parent: {
+    readonly executionId: string;
+    readonly nodeId: string;
+    readonly batch: string;
+    /** The same place in the first repetition of the try blocks around it. */
+    readonly firstBatch: string;
+    /** The node waits for the end of its child. */
+    readonly isAwaited: boolean;
+  };
   /** Id or alias. */
   readonly workflow: string;
   readonly payload: unknown;

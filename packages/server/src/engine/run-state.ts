@@ -18,7 +18,7 @@ import type { RunWaits } from '#engine/run-waits';
 import type { ResumeLinks } from '#engine/resume-links';
 import type { Suspension } from '#engine/suspension';
 import type { Walk } from '#engine/walk';
-import type { Plan, PlanNode } from '#engine/workflow-plan';
+import { nodesOf, type Plan, type PlanNode } from '#engine/workflow-plan';
 
 export interface RunDeps {
   readonly clock: Clock;
@@ -102,6 +102,8 @@ export interface Frame {
   /** Its own rows, as the journal had them when the run was loaded. */
   readonly history: readonly HistoryEntry[];
   halt: FrameHalt | undefined;
+  /** Will be walked again when it fails, and takes up the sub-flows that it waited for. */
+  readonly isRepeated?: boolean;
   /** Keeps the rows of pure nodes back until it is known whether anybody will want to read them. */
   readonly heldRows: (() => void)[] | undefined;
   /** Told after each node; a loop looks for a reason to break off. */
@@ -156,7 +158,11 @@ export function isHalted(run: RunState, frame: Frame | undefined): boolean {
 export function haltFrame(run: RunState, frame: Frame, halt: FrameHalt): void {
   if (isHalted(run, frame)) return;
   frame.halt = halt;
-  run.waits.drop(frame.batch);
+  run.waits.drop(
+    frame.batch,
+    new Set(Array.from(nodesOf(frame.walk.graph), ({ id }) => id)),
+    frame.isRepeated,
+  );
 }
 
 /** The same for the whole run. What was decided first stands, but for `left`: then nothing is ours to decide. */

@@ -55,6 +55,7 @@ function openTry({ container, rows }: Block, index: number): Frame {
   const results = new Map<string, NodeResult>();
   return openFrame(run, node.regions['try']!, {
     kind: 'try',
+    isRepeated: node.hasOwnRetry && index + 1 < node.retry.maxAttempts,
     batch,
     // A repetition is the same work once more: what was done in the one before must not be done twice.
     keyPath: batchPath({ nodeId: node.id, batch: around.keyPath }, 0),

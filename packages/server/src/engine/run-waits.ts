@@ -4,6 +4,7 @@ import { newId } from '#domain/ids';
 import type { Tenant } from '#domain/tenant';
 import type { WaitRequest, Woken } from '#engine/nodes/node-type';
 import type { HistoryEntry } from '#engine/run-history';
+import type { DroppedWait } from '#engine/suspension';
 
 /** Nothing waits for longer: what was asked for beyond it is woken then. */
 const longestWaitMs = 30 * 24 * 3_600_000;
@@ -23,8 +24,13 @@ export interface RunWaits {
   deliver(wait: StoredWait): boolean;
   /** Lets go of all that wait here: the run leaves memory or ends. */
   release(): void;
-  /** Lets go of what waits in an iteration, or further inside: nobody is interested any more. */
-  drop(batch: string): void;
+  /**
+   * Lets go of what waits in a frame, or further inside: nobody is interested any more.
+   *
+   * @param nodeIds - nodes of the frame and of containers in it; a try block and its catch share their path
+   * @param keepsChildren - sub-flows go on: the frame is repeated, and takes them up again
+   */
+  drop(batch: string, nodeIds: ReadonlySet<string>, keepsChildren?: boolean): void;
   /** How many wait. */
   readonly size: number;
   /** The database may hold waits of this run. */
@@ -49,6 +55,7 @@ interface Waiting {
  *
  * @param of.stored - what the database had of them when the run was loaded
  * @param of.payloadOf - opens what came with what woke it
+ * @param of.onDropped - waits that nobody is interested in any more are in the database still
  * @param of.onParked - a node has begun to wait
  * @param of.onUnparked - called in the turn in which a node stops waiting, before it goes on
  */
@@ -58,10 +65,11 @@ export function runWaits(of: {
   readonly stored: readonly StoredWait[];
   readonly write: (wait: NewWait) => Promise<void>;
   readonly payloadOf: (wait: StoredWait) => unknown;
+  readonly onDropped: (dropped: readonly DroppedWait[]) => void;
   readonly onParked: () => void;
   readonly onUnparked: () => void;
 }): RunWaits {
-  const parked = new Map<string, { readonly batch: string; resolve(woken: Woken | undefined): void }>();
+  const parked = new Map<string, Place & { resolve(woken: Woken | undefined): void }>();
   const consumed = new Set<string>();
   const open = new Map<string, StoredWait>();
   let wereUsed = of.stored.length > 0;
@@ -74,9 +82,9 @@ export function runWaits(of: {
 
   for (const wait of of.stored) open.set(placeOf(wait.node_id, wait.batch), wait);
 
-  function park(id: string, batch: string): Promise<Woken | undefined> {
+  function park(id: string, place: Place): Promise<Woken | undefined> {
     return new Promise((resolve) => {
-      parked.set(id, { batch, resolve });
+      parked.set(id, { ...place, resolve });
       of.onParked();
     });
   }
@@ -114,14 +122,15 @@ export function runWaits(of: {
       });
       if (isOver()) {
         consumed.add(id);
+        of.onDropped([{ id, childExecutionId: request.childExecutionId }]);
         return undefined;
       }
-      return park(id, batch);
+      return park(id, { nodeId, batch, childExecutionId: request.childExecutionId });
     },
     rejoin(wait) {
       open.delete(placeOf(wait.node_id, wait.batch));
       const woken = wokenOf(wait);
-      if (woken === undefined) return park(wait.id, wait.batch);
+      if (woken === undefined) return park(wait.id, placeOfStored(wait));
       consumed.add(wait.id);
       return Promise.resolve(woken);
     },
@@ -133,12 +142,29 @@ export function runWaits(of: {
     release() {
       for (const id of parked.keys()) unpark(id, undefined);
     },
-    drop(batch) {
-      for (const [id, node] of parked) {
-        if (batch !== '' && node.batch !== batch && !node.batch.startsWith(`${batch}/`)) continue;
+    drop(batch, nodeIds, keepsChildren = false) {
+      const isIn = (place: Place): boolean =>
+        nodeIds.has(place.nodeId) &&
+        (batch === '' || place.batch === batch || place.batch.startsWith(`${batch}/`));
+      const dropped: DroppedWait[] = [];
+      for (const [id, place] of parked) {
+        if (!isIn(place)) continue;
+        dropped.push({ id, childExecutionId: keepsChildren ? undefined : place.childExecutionId });
         consumed.add(id);
         unpark(id, undefined);
       }
+      // Loaded with the run, and not come to yet: the frame broke off before its worker was lost.
+      for (const [key, wait] of open) {
+        const place = placeOfStored(wait);
+        if (!isIn(place)) continue;
+        dropped.push({
+          id: wait.id,
+          childExecutionId: keepsChildren ? undefined : place.childExecutionId,
+        });
+        consumed.add(wait.id);
+        open.delete(key);
+      }
+      if (dropped.length > 0) of.onDropped(dropped);
     },
     get size() {
       return parked.size;
@@ -166,6 +192,17 @@ function isBehind(wait: StoredWait, history: readonly HistoryEntry[]): boolean {
       (entry.attempt > wait.attempt ||
         (entry.attempt === wait.attempt && entry.kind === 'outcome' && wait.reason !== 'retry')),
   );
+}
+
+/** Where something waits, and which sub-flow for. */
+interface Place {
+  readonly nodeId: string;
+  readonly batch: string;
+  readonly childExecutionId: string | undefined;
+}
+
+function placeOfStored({ node_id: nodeId, batch, child_execution_id: child, woken_by }: StoredWait): Place {
+  return { nodeId, batch, childExecutionId: woken_by === 'child' ? undefined : (child ?? undefined) };
 }
 
 /** What of a token is stored. */

@@ -76,6 +76,10 @@ export function startRun(deps: RunDeps, journal: RunRecorder, input: RunInput): 
       stored: input.waits,
       write: (wait) => deps.suspension.write(wait),
       payloadOf: (wait) => openWaitPayload(deps.vault, wait),
+      // A run that is let go waits on, here or elsewhere.
+      onDropped: (dropped) => {
+        if (run.halt !== 'left') deps.suspension.drop(input.tenant, dropped);
+      },
       onParked: () => becomeActive(-1),
       onUnparked: () => becomeActive(1),
     }),
@@ -186,7 +190,7 @@ export function startRun(deps: RunDeps, journal: RunRecorder, input: RunInput): 
       finishedNodeCount: root.walk.settled,
       at: deps.clock.now(),
     });
-    if (run.waits.wereUsed) deps.suspension.forget(executionId);
+    if (run.waits.wereUsed) deps.suspension.forget(input.tenant, executionId);
   }
 
   function haltAtOnce(reason: RunHalt): void {

@@ -17,7 +17,9 @@ import { response } from '#engine/nodes/response';
 import { rule } from '#engine/nodes/rule';
 import { start } from '#engine/nodes/start';
 import { subFlow } from '#engine/nodes/sub-flow';
+import { tryCatch } from '#engine/nodes/try-catch';
 import { openQueue } from '#engine/queue';
+import { endWaitsOfLostParents } from '#engine/suspension';
 import { openTestEngine, type TestEdge, type TestEngine, type TestNode } from '#engine/testing';
 
 let bench: TestEngine;
@@ -38,7 +40,7 @@ const act = nodeType({
 before(async () => {
   // One at a time: whoever waits for a child while holding a place would wait for ever.
   bench = await openTestEngine({
-    registry: nodeRegistry([start, response, rule, delay, act, subFlow]),
+    registry: nodeRegistry([start, response, rule, delay, act, subFlow, tryCatch]),
     concurrency: 1,
   });
   acts.set('hold', ({ executionId }) => suspended({ reason: 'webhook', token: executionId }));
@@ -238,6 +240,229 @@ test('a stop of the parent stops every descendant, whatever it is doing (pain 3)
     [id],
   );
   assert.equal(rows.length, 0);
+});
+
+/** Two sub-flows, one of which it waits for, and beside them what the test says. */
+async function parentBeside(name: string, settings = {}): Promise<string> {
+  const child = await bench.publish(...chain(['2', 'act', { name: 'hold' }]));
+  const parent = await bench.publish(
+    [
+      ['2', 'sub_flow', { workflow: child, wait_for_completion: true }],
+      ['3', 'sub_flow', { workflow: child }],
+      ['4', 'act', { name }, { retry_policy: { max_attempts: 1 } }],
+    ],
+    [
+      ['1', '2'],
+      ['1', '3'],
+      ['1', '4'],
+    ],
+    { settings },
+  );
+  return bench.start(parent);
+}
+
+/** Resolves when the execution waits for one of two sub-flows that it has started. */
+async function bothBegun(executionId: string): Promise<void> {
+  const { pool } = bench.database;
+  for (;;) {
+    const { rows } = await pool.query<{ is_waiting: boolean }>(
+      'select exists (select from wait where execution_id = $1) as is_waiting',
+      [executionId],
+    );
+    if (rows[0]!.is_waiting && (await childrenOf(executionId)).length === 2) return;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+async function awaitedOf(executionId: string): Promise<{ awaited: string; other: string }> {
+  const { rows } = await bench.database.pool.query<{ id: string; node: string }>(
+    'select id, parent_node_id as node from execution where parent_execution_id = $1 order by node',
+    [executionId],
+  );
+  return { awaited: rows[0]!.id, other: rows[1]!.id };
+}
+
+test('a parent that fails stops the sub-flow it waits for, and none that it only started (pain 3)', async () => {
+  acts.set('fail then', async ({ executionId }) => {
+    await bothBegun(executionId);
+    return failed({ message: 'No.', retry: 'never' });
+  });
+  const id = await parentBeside('fail then');
+  assert.equal((await bench.ended(id)).header.state, 'errored');
+  const { awaited, other } = await awaitedOf(id);
+  await bench.reached(awaited, 'stopped');
+  await bench.reached(other, 'waiting');
+  await bench.engine.stop(bench.tenant, other);
+});
+
+test('a parent whose time is up stops the sub-flow it waits for (pain 3)', async () => {
+  acts.set('hang', async (ctx) => {
+    await bothBegun(ctx.executionId);
+    await bench.database.pool.query('update execution set deadline_at = now() where id = $1', [
+      ctx.executionId,
+    ]);
+    return new Promise(() => {});
+  });
+  const id = await parentBeside('hang');
+  assert.equal((await bench.ended(id)).header.state, 'timed_out');
+  const { awaited, other } = await awaitedOf(id);
+  await bench.reached(awaited, 'stopped');
+  await bench.reached(other, 'waiting');
+  await bench.engine.stop(bench.tenant, other);
+});
+
+test('a parent that ended with its worker does not leave the sub-flow behind that it waited for', async () => {
+  const child = await bench.publish(...chain(['2', 'act', { name: 'hold' }]));
+  const id = await bench.start(await bench.publish(...parentOf(child)));
+  await bench.reached(id, 'waiting');
+  const [made] = await childrenOf(id);
+  await bench.reached(made!.id, 'waiting');
+  await bench.database.pool.query(
+    `update execution set state = 'errored', finished_at = now() where id = $1`,
+    [id],
+  );
+  await endWaitsOfLostParents(bench.database.pool);
+  assert.equal(await bench.state(made!.id), 'stopped');
+});
+
+/** A try block around a sub-flow and, beside or behind it, an act. */
+async function blockAround(child: string, { attempts = 1, isBeside = false, payload = {} } = {}) {
+  const inside: readonly TestNode[] = [
+    ['3', 'sub_flow', { workflow: child, payload, wait_for_completion: true }, { parent_id: '2' }],
+    ['4', 'act', { name: 'beside' }, { parent_id: '2', retry_policy: { max_attempts: 1 } }],
+    ['5', 'act', { name: 'caught' }, { parent_id: '2' }],
+  ];
+  return bench.publish(
+    [
+      ['2', 'try_catch', {}, { retry_policy: { strategy: 'fixed', delay: 1, max_attempts: attempts } }],
+      ...inside,
+      ['6', 'response', { data: '{{node.2.body.try_catch_result}}' }],
+    ],
+    [
+      ['1', '2'],
+      ['2', '3', 'try'],
+      isBeside ? ['2', '4', 'try'] : ['3', '4'],
+      ['2', '5', 'catch'],
+      ['2', '6'],
+    ],
+  );
+}
+
+test('what waits in a try block that broke off can be woken no longer, and its sub-flow is stopped', async () => {
+  const waitsOf = async (id: string): Promise<number> => {
+    const { rows } = await bench.database.pool.query('select from wait where execution_id = $1', [id]);
+    return rows.length;
+  };
+  const caught = Promise.withResolvers<void>();
+  acts.set('beside', async ({ executionId }) => {
+    while ((await waitsOf(executionId)) === 0) await new Promise((resolve) => setImmediate(resolve));
+    return failed({ message: 'No.', retry: 'never' });
+  });
+  acts.set('caught', async () => {
+    await caught.promise;
+    return done(null);
+  });
+  const child = await bench.publish(...chain(['2', 'act', { name: 'hold' }]));
+  const id = await bench.start(await blockAround(child, { isBeside: true }));
+  while ((await childrenOf(id)).length === 0) await new Promise((resolve) => setImmediate(resolve));
+  const [made] = await childrenOf(id);
+  await bench.reached(made!.id, 'stopped');
+  // The execution goes on in its catch branch meanwhile.
+  while ((await waitsOf(id)) > 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(await bench.state(id), 'running');
+  caught.resolve();
+  assert.equal(responseOf(await bench.ended(id)), 'caught');
+});
+
+test('a repeated try block finds the sub-flow that succeeded, and starts it no second time', async () => {
+  let tries = 0;
+  acts.set('beside', () => ((tries += 1) < 3 ? failed({ message: 'No.', retry: 'never' }) : done(null)));
+  const child = await bench.publish(...chain(['2', 'response', { data: 'made' }]));
+  const id = await bench.start(await blockAround(child, { attempts: 3 }));
+  assert.equal(responseOf(await bench.ended(id)), 'success');
+  assert.equal(tries, 3);
+  assert.equal((await childrenOf(id)).length, 1);
+});
+
+test('a repeated try block goes on with a sub-flow that failed, from where it failed', async () => {
+  const did: string[] = [];
+  acts.set('once only', () => {
+    did.push('first');
+    return done(null);
+  });
+  acts.set('second', () => {
+    did.push('second');
+    return did.length < 3 ? failed({ message: 'Not yet.', retry: 'never' }) : done(null);
+  });
+  acts.set('beside', () => done(null));
+  const child = await bench.publish(
+    ...chain(['2', 'act', { name: 'once only' }], ['3', 'act', { name: 'second' }]),
+  );
+  const id = await bench.start(await blockAround(child, { attempts: 2 }));
+  assert.equal(responseOf(await bench.ended(id)), 'success');
+  assert.deepEqual(did, ['first', 'second', 'second']);
+});
+
+test('a repetition that gives its sub-flow another payload starts another one', async () => {
+  let tries = 0;
+  acts.set('beside', () => ((tries += 1) < 2 ? failed({ message: 'No.', retry: 'never' }) : done(null)));
+  acts.set('count', () => done(tries));
+  const child = await bench.publish(...chain(['2', 'response', { data: 'made' }]));
+  const parent = await bench.publish(
+    [
+      ['2', 'try_catch', {}, { retry_policy: { strategy: 'fixed', delay: 1, max_attempts: 2 } }],
+      ['3', 'act', { name: 'count' }, { parent_id: '2' }],
+      [
+        '4',
+        'sub_flow',
+        { workflow: child, payload: { n: '{{node.3.body}}' }, sync: true },
+        { parent_id: '2' },
+      ],
+      ['5', 'act', { name: 'beside' }, { parent_id: '2', retry_policy: { max_attempts: 1 } }],
+    ],
+    [
+      ['1', '2'],
+      ['3', '4'],
+      ['4', '5'],
+    ],
+  );
+  const id = await bench.start(parent);
+  assert.equal((await bench.ended(id)).header.state, 'completed');
+  assert.equal((await childrenOf(id)).length, 2);
+});
+
+test('a workflow that runs one at a time and holds its place while it waits may call itself', async () => {
+  const id = newId();
+  const settings = { concurrency: { limit: 1, overflow: 'queue', hold_while_waiting: true } };
+  await bench.publish(
+    [
+      ['2', 'rule', { conditions: [{ variable: '{{event.n}}', operator: 'gt', value: 0 }] }],
+      ['3', 'act', { name: 'one less' }],
+      ['4', 'sub_flow', { workflow: id, payload: { n: '{{node.3.body}}' }, wait_for_completion: true }],
+    ],
+    [
+      ['1', '2'],
+      ['2', '3', 'true'],
+      ['3', '4'],
+    ],
+    { id, settings },
+  );
+  acts.set('one less', async ({ executionId }) => {
+    const { nodes } = await bench.engine.read(bench.tenant, executionId);
+    return done((nodes[0]!.output as { n: number }).n - 1);
+  });
+  const first = await bench.start(id, { n: 3 });
+  const second = await bench.start(id, { n: 0 });
+  assert.equal((await bench.ended(first)).header.state, 'completed');
+  assert.equal((await bench.ended(second)).header.state, 'completed');
+  const { rows } = await bench.database.pool.query(
+    `select count(*)::int as count from execution a join execution b on a.id <> b.id
+     where b.id = $1 and $2 in (a.id, a.root_execution_id)
+       and b.started_at < a.finished_at - $3 * interval '1 millisecond'`,
+    // Ends bear the time of the test's clock, which other tests have moved.
+    [second, first, bench.clock.now().getTime() - Date.now()],
+  );
+  assert.deepEqual(rows, [{ count: 0 }], 'the next one waited for the first with all its sub-flows');
 });
 
 test('an execution that a newer one replaces takes its descendants with it', async () => {

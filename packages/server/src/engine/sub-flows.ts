@@ -5,7 +5,15 @@ import { findExecution, readJournal } from '#db/execution-log';
 import { findEarlierChild } from '#db/execution-retry';
 import type { EndState } from '#db/journal-flush';
 import type { Db } from '#db/schema';
-import { findChild, findParentFacts, findSubFlowWorkflow, linkChild, takeChildPlace } from '#db/sub-flow';
+import {
+  findChild,
+  findChildOfEarlierTry,
+  findParentFacts,
+  findSubFlowWorkflow,
+  isPlaceHeldAbove,
+  linkChild,
+  takeChildPlace,
+} from '#db/sub-flow';
 import type { Clock } from '#domain/clock';
 import type { MakeExecution } from '#engine/new-execution';
 import type { ChildResult, SubFlowCall, SubFlows } from '#engine/node-services';
@@ -57,7 +65,7 @@ export function createSubFlows(deps: {
     if (refusal !== undefined) return { refusal };
     const version = workflow.version!;
     const plan = await deps.plans.get(tenant, workflow.id, version);
-    const row = await deps.newExecution(
+    const written = await deps.newExecution(
       tenant,
       {
         workflowId: workflow.id,
@@ -73,11 +81,20 @@ export function createSubFlows(deps: {
       plan,
       { mode: call.mode, owner: null, now: deps.clock.now() },
     );
-    const earlier = await draftOfEarlier(call, workflow.id);
+    const key = written.concurrency?.holdsWhileWaiting === true ? written.concurrency.key : undefined;
+    // Who waits for this child holds the place that it would wait for: it runs in that place.
+    const isInside =
+      key !== undefined &&
+      parent.isAwaited &&
+      (await isPlaceHeldAbove(pool, tenant, parent.executionId, key));
+    const row = isInside ? { ...written, concurrency: undefined } : written;
+    const earlier = await earlierChild(call, workflow.id);
+    const reused = earlier !== undefined && 'reused' in earlier ? earlier.reused : undefined;
     const place = await clientTransaction(pool, async (client) => {
-      const taken = await takeChildPlace(client, tenant, parent, row.id);
+      const taken = await takeChildPlace(client, tenant, parent, reused ?? row.id);
       if (taken !== 'taken') return taken;
-      if (earlier === undefined) {
+      if (reused !== undefined) return { childId: reused };
+      if (earlier === undefined || 'reused' in earlier) {
         await writeExecutions(client, { queue: deps.queue, workerId: deps.workerId() }, [row]);
       } else {
         await writeRetry(client, deps, earlier, { id: row.id, mode: call.mode, at: row.createdAt });
@@ -91,15 +108,27 @@ export function createSubFlows(deps: {
     return { executionId: row.id };
   }
 
-  /** In a retry: how to go on from the child that failed, if this node had one with the same payload. */
-  async function draftOfEarlier(call: SubFlowCall, workflowId: string): Promise<RetryDraft | undefined> {
-    const { tenant } = call;
-    const earlier = await findEarlierChild(pool, tenant, call.parent);
-    if (earlier?.workflowId !== workflowId || !failedStates.has(earlier.state)) return undefined;
-    const header = await findExecution(deps.db, tenant, earlier.id);
-    if (header?.workflowVersion === undefined || header.workflowVersion === null) return undefined;
+  /**
+   * What there is of this very work: a child that the node had in an earlier repetition of a try block around it, or
+   * in the execution that this one is a retry of. One that did its work, or is at it, is not started again; one that
+   * failed goes on from where it failed. Another payload is other work.
+   */
+  async function earlierChild(
+    call: SubFlowCall,
+    workflowId: string,
+  ): Promise<RetryDraft | { readonly reused: string } | undefined> {
+    const { tenant, parent } = call;
+    const repeated = await findChildOfEarlierTry(pool, tenant, parent);
+    const earlier = repeated ?? (await findEarlierChild(pool, tenant, parent));
+    if (earlier?.workflowId !== workflowId) return undefined;
+    const hasFailed = failedStates.has(earlier.state);
+    if (!hasFailed && repeated === undefined) return undefined;
     const [trigger] = historyOf(await readJournal(pool, earlier.id), rowOpener(deps.vault));
     if (!isDeepStrictEqual(trigger?.output, JSON.parse(JSON.stringify(call.payload)))) return undefined;
+    // Nobody waits for its end, so its failure was not the reason of the repetition.
+    if (!hasFailed || (repeated !== undefined && !parent.isAwaited)) return { reused: earlier.id };
+    const header = await findExecution(deps.db, tenant, earlier.id);
+    if (header?.workflowVersion === undefined || header.workflowVersion === null) return undefined;
     const plan = await deps.plans.get(tenant, workflowId, header.workflowVersion);
     return draftRetry(deps, tenant, header, plan);
   }

@@ -1,11 +1,21 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { clientTransaction } from '#db/client-transaction';
-import { whileDatabaseIsAway } from '#db/database-fault';
+import { despiteDeadlocks, whileDatabaseIsAway } from '#db/database-fault';
 import { groupCommit } from '#db/group-commit';
-import { deleteWaits, insertWaits, suspendExecution, type NewWait } from '#db/wait';
+import { stopWithDescendants } from '#db/execution-control';
+import {
+  childrenAwaited,
+  deleteWaits,
+  deleteWaitsById,
+  endedParents,
+  insertWaits,
+  suspendExecution,
+  type NewWait,
+} from '#db/wait';
 import { lockLiveWorker } from '#db/worker';
 import type { Clock } from '#domain/clock';
+import type { Tenant } from '#domain/tenant';
 import type { CrashHook } from '#engine/crash-points';
 import { LeaseLostError } from '#engine/journal';
 
@@ -21,8 +31,20 @@ export interface Suspension {
    * @returns false when the run is to stop instead
    */
   leave(executionId: string, consumed: readonly string[]): Promise<boolean>;
-  /** The run has ended: nobody waits for anything. What this misses, the waker finds. */
-  forget(executionId: string): void;
+  /**
+   * What waited here belongs to something that has ended: it can be woken no longer, and the sub-flows that it
+   * waited for are stopped.
+   */
+  drop(tenant: Tenant, dropped: readonly DroppedWait[]): void;
+  /** The run has ended: nobody waits for anything. What this misses, `endWaitsOfLostParents` finds. */
+  forget(tenant: Tenant, executionId: string): void;
+}
+
+/** A wait that nobody is interested in any more. */
+export interface DroppedWait {
+  readonly id: string;
+  /** The sub-flow that it was for, when that is to be stopped. */
+  readonly childExecutionId: string | undefined;
 }
 
 const mostAtOnce = 500;
@@ -51,6 +73,13 @@ export function openSuspension(
     return batch.map(() => undefined);
   }
 
+  /** Nobody waits for it, and what it leaves undone is found later. */
+  function inBackground(what: string, work: () => Promise<void>): void {
+    whileDatabaseIsAway(() => despiteDeadlocks(work), deps).catch((error: unknown) =>
+      deps.log.warn({ err: error }, what),
+    );
+  }
+
   return {
     write: (wait) => waits.commit(wait),
     async leave(executionId, consumed) {
@@ -66,13 +95,40 @@ export function openSuspension(
       deps.onLeft();
       return isGone;
     },
-    forget(executionId) {
-      deleteWaits(pool, executionId).catch((error: unknown) =>
-        deps.log.warn(
-          { err: error, executionId },
-          'Waits of an ended execution stay for the waker to delete.',
-        ),
+    drop(tenant, dropped) {
+      const children = dropped.flatMap(({ childExecutionId }) => childExecutionId ?? []);
+      const ids = dropped.map(({ id }) => id);
+      inBackground('Waits that were dropped stay until their execution ends.', () =>
+        clientTransaction(pool, async (client) => {
+          // A run that others have meanwhile may wait here for good reason.
+          if (!(await lockLiveWorker(client, workerId))) return;
+          await stopWithDescendants(client, tenant, children);
+          await deleteWaitsById(client, ids);
+        }),
+      );
+    },
+    forget(tenant, executionId) {
+      inBackground('Waits of an ended execution stay for a while.', () =>
+        endWaits(pool, tenant, executionId),
       );
     },
   };
+}
+
+/** An ended execution waits for nothing: the sub-flows whose end it waited for are stopped. */
+async function endWaits(pool: Pool, tenant: Tenant, executionId: string): Promise<void> {
+  const children = await childrenAwaited(pool, executionId);
+  if (children.length === 0) return deleteWaits(pool, executionId);
+  await clientTransaction(pool, async (client) => {
+    // Executions before waits: the order of everybody who locks both.
+    await stopWithDescendants(client, tenant, children);
+    await deleteWaits(client, executionId);
+  });
+}
+
+const lostParentsAtOnce = 500;
+
+/** Does for executions that ended with their worker, or in the queue, what that worker would have done. */
+export async function endWaitsOfLostParents(pool: Pool): Promise<void> {
+  for (const { id, tenant } of await endedParents(pool, lostParentsAtOnce)) await endWaits(pool, tenant, id);
 }

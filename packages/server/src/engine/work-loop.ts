@@ -14,6 +14,7 @@ import type { Queue } from '#engine/queue';
 import type { RowVault } from '#engine/recording/sealed-parts';
 import { recoverLostRuns } from '#engine/recover';
 import { enforceRetention } from '#engine/retention';
+import { endWaitsOfLostParents } from '#engine/suspension';
 import { wakeWaiting } from '#engine/waker';
 import { listenForWakeUps } from '#engine/wake-up';
 import type { Worker } from '#engine/worker';
@@ -117,6 +118,7 @@ export function startWorkLoop(deps: {
   }
 
   async function reap(): Promise<void> {
+    await endWaitsOfLostParents(deps.pool);
     const ended = await clientTransaction(deps.pool, (client) =>
       deps.queue.reap(client, deps.queueMaxAgeHours),
     );

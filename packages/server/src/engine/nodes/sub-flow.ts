@@ -96,7 +96,13 @@ export const subFlow = nodeType<Settings>({
   async run(given, ctx) {
     const started = await ctx.services.subFlows.start({
       tenant: ctx.tenant,
-      parent: { executionId: ctx.executionId, nodeId: ctx.nodeId, batch: ctx.batch },
+      parent: {
+        executionId: ctx.executionId,
+        nodeId: ctx.nodeId,
+        batch: ctx.batch,
+        firstBatch: ctx.firstBatch,
+        isAwaited: given.isAwaited,
+      },
       workflow: given.workflow,
       payload: given.payload,
       secrets: secretsIn(ctx.mask(given.payload)),
