@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import {
   allEdges,
   borderProblem,
@@ -8,6 +9,7 @@ import {
 } from '#domain/container-checks';
 import type { FieldProblem } from '#domain/errors';
 import { AppError } from '#domain/errors';
+import { literalSettingProblems } from '#domain/literal-settings';
 import { customOutputProblems } from '#domain/node-output';
 import { schemaCompiler } from '#domain/json-schema';
 import { ownRoots, cutTemplates } from '#domain/template/expression';
@@ -19,6 +21,8 @@ import type { Edge, WorkflowDocument, WorkflowNode } from '#domain/workflow-docu
 /** What the checks need to know about a node type; the engine's registry has it. */
 export interface NodeTypeFacts {
   readonly fields: Readonly<Record<string, { readonly label: string; readonly required?: boolean }>>;
+  /** What checks the settings when the node runs. */
+  readonly settings?: z.ZodType;
   /** Settings that hold source text and are never templated. */
   readonly literal?: readonly string[];
   readonly ports: (settings: Readonly<Record<string, unknown>>) => readonly string[];
@@ -295,7 +299,14 @@ function publishProblems(
       path: `nodes[${index}].data.${field}`,
       message: `${called(node)}: "${label}" is required`,
     }));
-  return [...missing, ...referenceProblems(node, index, document, facts)];
+  const isMissing = new Set(missing.map(({ path }) => path));
+  const wrong = literalSettingProblems(node.data, facts ?? {})
+    .map(({ path, message }) => ({
+      path: [`nodes[${index}].data`, ...path.map(String)].join('.'),
+      message: `${called(node)}: ${message}`,
+    }))
+    .filter(({ path }) => !isMissing.has(path));
+  return [...missing, ...wrong, ...referenceProblems(node, index, document, facts)];
 }
 
 function isEmpty(value: unknown): boolean {

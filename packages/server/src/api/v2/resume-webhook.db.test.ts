@@ -148,8 +148,9 @@ test('a URL that was not made here says nothing of what exists', async () => {
   assert.equal((await call(own, {})).status, 409);
 });
 
-test('settings that make no sense are named', async () => {
-  const workflow = await publish({ timeout_minutes: 0 });
+test('settings that make no sense are named: by publishing, and those of a template by the run', async () => {
+  await assert.rejects(publish({ timeout_minutes: 0 }), /timeout_minutes.*must be at least 1/);
+  const workflow = await publish({ timeout_minutes: '{{event.minutes || 0}}' });
   const { body } = await wire('POST', `/api/v2/public/workflow/${workflow}/execute`, {});
   const ended = await until(body['execution_id'] as string, isEnded);
   assert.match(JSON.stringify(ended), /timeout_minutes: must be at least 1/);
