@@ -25,6 +25,7 @@ import { switchNode } from '#engine/nodes/switch';
 import { table } from '#engine/nodes/table';
 import { terminateNode } from '#engine/nodes/terminate';
 import { waitForWebhook } from '#engine/nodes/wait-for-webhook';
+import { transformation } from '#engine/nodes/transformation';
 import { transform } from '#engine/nodes/transform';
 import { tryCatch } from '#engine/nodes/try-catch';
 
@@ -49,6 +50,7 @@ export const builtInNodes: NodeRegistry = nodeRegistry([
   http,
   rule,
   transform,
+  transformation,
   customCode,
   callFunction,
   agent,
