@@ -28,6 +28,12 @@ export interface TableScope {
 }
 export type TableView = TableScope | 'anybody';
 
+/** A config of an account: for which app, and by which id. */
+export interface ConfigRef {
+  readonly appSlug: string;
+  readonly configId: string;
+}
+
 const ownerAccountId = sql<
   string | null
 >`(select account_id from linked_account where linked_account.id = data_table.linked_account_id)`.as(
@@ -68,6 +74,22 @@ export async function listTables(
   return { tables, total: counted.total };
 }
 
+/** The names of an account's tables that workflows made for one of its configs. */
+export async function listTableNamesOfConfig(
+  db: Db,
+  tenant: Tenant,
+  linkedAccountId: string,
+  { appSlug, configId }: ConfigRef,
+): Promise<string[]> {
+  const rows = await tablesOf(db, tenant, { linkedAccountId, executionId: null })
+    .select('name')
+    .where('app_slug', '=', appSlug)
+    .where('config_id', '=', configId)
+    .orderBy('name')
+    .execute();
+  return rows.map(({ name }) => name);
+}
+
 /** One table by its id or, in a scope, by its name. `lock` holds it against other writers. */
 export function findTable(
   db: Db,
@@ -89,12 +111,18 @@ export async function insertTable(
   db: Db,
   tenant: Tenant,
   scope: TableScope,
-  values: { readonly name: string; readonly columns: readonly DataColumn[] },
+  values: {
+    readonly name: string;
+    readonly columns: readonly DataColumn[];
+    readonly madeFor?: ConfigRef | undefined;
+  },
 ): Promise<StoredTable | undefined> {
   const { rows } = await sql<StoredTable>`
-    insert into data_table (id, org_id, environment, linked_account_id, execution_id, name, columns)
+    insert into data_table
+      (id, org_id, environment, linked_account_id, execution_id, name, columns, app_slug, config_id)
     values (${newId()}, ${tenant.orgId}, ${tenant.environment}, ${scope.linkedAccountId}, ${scope.executionId},
-      ${values.name}, ${JSON.stringify(values.columns)})
+      ${values.name}, ${JSON.stringify(values.columns)}, ${values.madeFor?.appSlug ?? null},
+      ${values.madeFor?.configId ?? null})
     on conflict do nothing
     returning *, ${ownerAccountId.expression}`.execute(db);
   return rows[0];

@@ -573,6 +573,8 @@ export interface DataTableTable extends TenantColumns {
   execution_id: string | null;
   name: string;
   columns: Json<readonly DataColumn[]>;
+  app_slug: string | null;
+  config_id: string | null;
   group_name: string | null;
   record_count: Generated<number>;
   created_at: DefaultedTimestamp;

@@ -11,6 +11,7 @@ export {
   rememberIds,
   type DataRefData,
 } from '#records/data-refs';
+export { dataStoreRecords, type DataStoresOf, listDataStores, searchDataStore } from '#records/data-stores';
 export {
   addColumns,
   addRecords,

@@ -13,6 +13,7 @@ import {
   setTableColumns,
   setTableGroup,
   writeRecords,
+  type ConfigRef,
   type FieldValue,
   type StoredRecord,
   type StoredTable,
@@ -58,12 +59,17 @@ export async function createTable(
   deps: TableDeps,
   tenant: Tenant,
   scope: TableScope,
-  input: { readonly name: string; readonly columns: readonly DataColumn[] },
+  input: {
+    readonly name: string;
+    readonly columns: readonly DataColumn[];
+    /** The config for which a workflow makes it. */
+    readonly madeFor?: ConfigRef | undefined;
+  },
 ): Promise<{ table: StoredTable; alreadyExists: boolean }> {
   const name = readName(input.name, 'table_name');
   const columns = readColumns(input.columns, 'columns');
   return tenantTransaction(deps.db, tenant, async (db) => {
-    const made = await insertTable(db, tenant, scope, { name, columns });
+    const made = await insertTable(db, tenant, scope, { name, columns, madeFor: input.madeFor });
     if (made !== undefined) return { table: made, alreadyExists: false };
     return { table: await requireTable(db, tenant, scope, { name }), alreadyExists: true };
   });

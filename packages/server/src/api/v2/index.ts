@@ -5,6 +5,7 @@ import { applicationRoutes } from '#api/v2/applications';
 import { authorizationRoutes } from '#api/v2/authorization';
 import { configRoutes } from '#api/v2/configs';
 import { dataRefRoutes } from '#api/v2/data-refs';
+import { dataStoreRoutes } from '#api/v2/data-stores';
 import { eventRoutes } from '#api/v2/events';
 import { executeRoutes } from '#api/v2/execute';
 import { executionBatchRoutes } from '#api/v2/execution-batches';
@@ -29,6 +30,7 @@ export function wireRoutes(app: ApiApp, deps: ApiDeps): void {
   authorizationRoutes(app, deps);
   configRoutes(app, deps);
   dataRefRoutes(app, deps);
+  dataStoreRoutes(app, deps);
   eventRoutes(app, deps);
   executeRoutes(app, deps);
   executionRoutes(app, deps);

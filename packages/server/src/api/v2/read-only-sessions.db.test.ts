@@ -94,6 +94,7 @@ test('every door of a session token either is closed to one that may only look a
       'POST /api/v2/public/config/field/:fieldId',
       'POST /api/v2/public/config/rule-engine/:fieldId',
       'POST /api/v2/public/connect-url',
+      'POST /api/v2/public/datastore/config/:slug/:datastore_name/search',
       'POST /api/v2/public/env/values',
       'POST /api/v2/public/session-token/revoke',
       'POST /api/v2/public/tables',

@@ -292,3 +292,78 @@ test('a table node without its table fails and says which field', async () => {
   assert.equal(ran.status, 'ERRORED');
   assert.match(JSON.stringify(ran.outputs), /table_name/);
 });
+
+test('what a workflow writes for a config is read there as a data store, and nowhere else', async () => {
+  await api.database.db
+    .insertInto('app_setting')
+    .values({
+      org_id: api.org.orgId,
+      environment: 'test',
+      app_slug: 'gong',
+      client_id: null,
+      client_secret_sealed: null,
+    })
+    .execute();
+  const stores = '/datastore/config/gong';
+  const missing = await call('GET', stores, undefined, 'ada');
+  assert.equal(missing.status, 404);
+  assert.match(missing.body.message, /Config with config id ada not found/);
+  for (const account of ['ada', 'bob']) await call('POST', '/config', { slug: 'gong' }, account);
+  await call('POST', '/config', { slug: 'gong', config_id: 'second' }, 'ada');
+  assert.deepEqual((await call('GET', stores, undefined, 'ada')).body, []);
+
+  const nodes = [
+    { id: '1', node_type: 'start', name: 'Start', data: {} },
+    {
+      id: '2',
+      node_type: 'table',
+      name: 'Make',
+      data: { action: 'create_table', table_name: 'synced', columns: ['email', 'config_id'] },
+    },
+    {
+      id: '3',
+      node_type: 'table',
+      name: 'Add',
+      data: {
+        action: 'add_record',
+        table_name: 'synced',
+        data: [{ email: 'Ann@x.org' }, { email: 'bob@x.org' }],
+      },
+    },
+  ];
+  const edges = [
+    { source: '1', target: '2' },
+    { source: '2', target: '3' },
+  ];
+  const made = await call('POST', '/workflow', { name: 'Sync', slug: 'gong', nodes, edges });
+  const live = await call('PUT', `/workflow/${made.body.workflow._id}/publish`, {});
+  const ran = await api.app.inject({
+    method: 'POST',
+    url: `/api/v2/public/workflow/${live.body._id}/execute`,
+    headers: { 'x-api-key': api.org.keys.test, linked_account_id: 'ada', sync_execution: 'true' },
+  });
+  assert.equal(ran.statusCode, 200, ran.body);
+  await newTable('by hand', ['a'], 'ada');
+
+  assert.deepEqual((await call('GET', stores, undefined, 'ada')).body, ['synced']);
+  const records = await call('GET', `${stores}/synced/records`, undefined, 'ada');
+  assert.deepEqual(
+    records.body.map(({ email }: { email: string }) => email),
+    ['Ann@x.org', 'bob@x.org'],
+  );
+  const search = (body: unknown, account = 'ada') => call('POST', `${stores}/synced/search`, body, account);
+  assert.deepEqual((await search({ email: 'ANN' })).body, [records.body[0]]);
+  assert.deepEqual((await search({})).body, []);
+  assert.match((await search({ nothing: 'x' })).body.message, /nothing/);
+  assert.deepEqual((await search({ config_id: 'second' })).body, [], 'a column, not the config');
+
+  assert.deepEqual((await call('GET', `${stores}?config_id=second`, undefined, 'ada')).body, []);
+  assert.equal(
+    (await call('GET', `${stores}/synced/records?config_id=second`, undefined, 'ada')).status,
+    404,
+  );
+  assert.deepEqual((await call('GET', stores, undefined, 'bob')).body, []);
+  assert.equal((await search({ email: 'a' }, 'bob')).status, 404);
+  assert.equal((await call('GET', `${stores}/by%20hand/records`, undefined, 'ada')).status, 404);
+  assert.equal((await call('GET', stores)).status, 400, 'no account');
+});

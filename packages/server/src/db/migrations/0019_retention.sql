@@ -74,3 +74,8 @@ create unique index workflow_origin on workflow (org_id, environment, coalesce(l
 alter table workflow_version
   -- who published it: {kind: user | api_key | linked_account, id, name}
   add column author jsonb;
+
+alter table data_table
+  -- the config for which a workflow made it: what the wire calls a data store of that config
+  add column app_slug text,
+  add column config_id text;

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { defaultPort, nodeType, type NodeContext, type NodeEffect, type SettingsContext } from '#engine/nodes/node-type';
+import {
+  defaultPort,
+  nodeType,
+  type NodeContext,
+  type NodeEffect,
+  type SettingsContext,
+} from '#engine/nodes/node-type';
 import { need } from '#engine/nodes/settings';
 import {
   addColumns,
@@ -66,10 +72,11 @@ const actions: Readonly<Record<Settings['action'], Action>> = {
   create_table: {
     label: 'Create a table',
     effect: 'repeatable',
-    async perform(given, { tenant, services }, scope) {
+    async perform(given, { tenant, services, appSlug, configId }, scope) {
       const { table: made, alreadyExists } = await createTable(services.records, tenant, scope, {
         name: need(given.table_name, 'table_name'),
         columns: need(given.columns, 'columns'),
+        madeFor: appSlug === undefined ? undefined : { appSlug, configId },
       });
       return { table_created: !alreadyExists, already_exists: alreadyExists, table_id: made.id };
     },
