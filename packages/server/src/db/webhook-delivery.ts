@@ -79,7 +79,7 @@ const claimedColumns = `d.id as "deliveryId", d.org_id as "orgId", d.environment
 
 /**
  * Takes deliveries that are due, a few of each rule, so that a receiver that does not answer holds up nobody else.
- * Whoever dies with one leaves it to the others at `until`.
+ * Whoever dies with one leaves it to the others when its time is over.
  *
  * @param of.busy - rules to leave out
  * @param of.slow - rules of which one is enough
@@ -88,7 +88,7 @@ export async function claimDeliveries(
   pool: Pool,
   of: {
     readonly now: Date;
-    readonly until: Date;
+    readonly until: { readonly webhook: Date; readonly email: Date };
     readonly limit: number;
     readonly perRule: number;
     readonly busy: readonly string[];
@@ -113,11 +113,11 @@ export async function claimDeliveries(
        where waiting.rule_id <> all($5::text[])
        order by front.next_at limit $3
      )
-     update webhook_delivery d set attempts = d.attempts + 1, next_at = $2
+     update webhook_delivery d set attempts = d.attempts + 1, next_at = case d.channel when 'email' then $7 else $2::timestamptz end
      from due, alert_rule r
      where d.id = due.id and r.id = d.rule_id
      returning ${claimedColumns}`,
-    values: [of.now, of.until, of.limit, of.perRule, of.busy, of.slow],
+    values: [of.now, of.until.webhook, of.limit, of.perRule, of.busy, of.slow, of.until.email],
   });
   return claimed.map(({ deliveryId, ...row }) => ({
     ...row,
@@ -264,6 +264,16 @@ export async function repeatDelivery(
     [tenant.orgId, tenant.environment, id, repeat.id, repeat.now],
   );
   return rowCount === 1;
+}
+
+/** Gives up what could not be tried to the end: a receiver that hangs takes longer than its events need to come. */
+export async function giveUpDeliveries(pool: Pool, before: Date, now: Date): Promise<void> {
+  await pool.query(
+    `update webhook_delivery set status = 'failed', next_at = null, ended_at = $2,
+       last_error = coalesce(last_error || ' ', '') || 'Given up: it could not be sent within a day.'
+     where next_at is not null and created_at < $1`,
+    [before, now],
+  );
 }
 
 /** Deliveries that ended long ago go. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { alertWork } from '#db/alert-event';
 import { deleteOldCounts } from '#db/alert-window';
-import { deleteOldDeliveries } from '#db/webhook-delivery';
+import { deleteOldDeliveries, giveUpDeliveries } from '#db/webhook-delivery';
 import { dispatchAlerts } from '#webhooks/dispatch';
 import type { DeliverDeps } from '#webhooks/deliver';
 import { createSender } from '#webhooks/sender';
@@ -12,15 +12,15 @@ export interface AlertLoop {
   close(): Promise<void>;
 }
 
-const lookEveryMs = 1_000;
 const drainMs = 4_000;
 const sweepEveryMs = 3_600_000;
+const givenUpAfterMs = 86_400_000;
 const deliveriesKeptMs = 30 * 86_400_000;
 /** Longer than the longest window. */
 const countsKeptMs = 31 * 86_400_000;
 
 /** Starts it; any number of processes may, the database decides whose each row is. */
-export function startAlerts(deps: DeliverDeps): AlertLoop {
+export function startAlerts(deps: DeliverDeps, { lookEveryMs = 1_000 } = {}): AlertLoop {
   const closing = new AbortController();
   let wake: (() => void) | undefined;
   let isWoken = false;
@@ -37,6 +37,7 @@ export function startAlerts(deps: DeliverDeps): AlertLoop {
     if (work.hasEvents || work.hasDeliveries) await sender.begin();
     if (now.getTime() - sweptAt < sweepEveryMs) return;
     sweptAt = now.getTime();
+    await giveUpDeliveries(deps.pool, new Date(sweptAt - givenUpAfterMs), now);
     await deleteOldDeliveries(deps.pool, new Date(sweptAt - deliveriesKeptMs));
     await deleteOldCounts(deps.pool, new Date(sweptAt - countsKeptMs));
   }

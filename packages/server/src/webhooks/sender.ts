@@ -1,10 +1,10 @@
 import { claimDeliveries } from '#db/webhook-delivery';
 import { deliver, type DeliverDeps } from '#webhooks/deliver';
 
-const mostAtOnce = 100;
-const perRule = 10;
+const mostAtOnce = 200;
+const perRule = 20;
 /** Longer than sending may take: then whoever has it is dead. */
-const claimedForMs = 180_000;
+const claimedForMs = { webhook: 45_000, email: 180_000 } as const;
 
 /** Sends what is due, with many receivers at the same time. */
 export interface Sender {
@@ -15,9 +15,9 @@ export interface Sender {
 }
 
 /**
- * Of one rule at most ten deliveries are on their way here at the same time, and the next ones begin when all of them
- * have ended; of a rule whose last one failed, one. So a receiver that keeps connections hanging holds a hundredth of
- * the room, and nobody waits for it.
+ * Of one rule at most twenty deliveries are on their way here at the same time, and the next ones begin when all of them
+ * have ended; of a rule whose last one failed, one. So a receiver that keeps connections hanging holds little of the
+ * room, and nobody waits for it.
  *
  * @param onRoom - called when there is room again
  */
@@ -32,7 +32,10 @@ export function createSender(deps: DeliverDeps, onRoom: () => void): Sender {
     const now = deps.clock.now();
     const claimed = await claimDeliveries(deps.pool, {
       now,
-      until: new Date(now.getTime() + claimedForMs),
+      until: {
+        webhook: new Date(now.getTime() + claimedForMs.webhook),
+        email: new Date(now.getTime() + claimedForMs.email),
+      },
       limit,
       perRule,
       busy: [...underWay.keys()],

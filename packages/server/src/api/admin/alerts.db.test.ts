@@ -116,6 +116,7 @@ interface Delivery {
   readonly status: string;
   readonly attempts: number;
   readonly error: string | null;
+  readonly next_at: string | null;
   readonly event: string;
   readonly count: number;
 }
@@ -134,7 +135,7 @@ async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
 
 /** Runs `work` while so many processes look after alerts. */
 async function lookingAfter(loops: number, work: () => Promise<void>): Promise<void> {
-  const running = Array.from({ length: loops }, () => startAlerts(api.deps));
+  const running = Array.from({ length: loops }, () => startAlerts(api.deps, { lookEveryMs: 20 }));
   try {
     await work();
   } finally {
@@ -297,13 +298,17 @@ describe('a receiver', () => {
     await run(await failing());
     await lookingAfter(2, async () => {
       for (const [attempts, waitMs] of [
-        [1, 13_000],
-        [2, 130_000],
-        [3, 1_300_000],
+        [1, 10_000],
+        [2, 100_000],
+        [3, 1_000_000],
       ] as const) {
-        await until(async () => (await deliveries(id))[0]?.attempts === attempts);
-        await until(async () => (await deliveries(id))[0]?.error === 'It answered 503.');
-        aheadMs += waitMs;
+        await until(async () => {
+          const [delivery] = await deliveries(id);
+          if (delivery?.attempts !== attempts || delivery.next_at === null) return false;
+          const leftMs = Date.parse(delivery.next_at) - Date.now() - aheadMs;
+          return leftMs > 0.6 * waitMs && leftMs < 1.3 * waitMs;
+        });
+        aheadMs += 1.3 * waitMs;
       }
       await until(async () => (await deliveries(id))[0]?.status === 'failed');
     });
@@ -329,15 +334,26 @@ describe('a receiver', () => {
     await make({ url: url('/hangs') });
     const healthy = await make({});
     const workflow = await failing();
-    const ids = await Promise.all(Array.from({ length: 15 }, () => run(workflow)));
+    const ids = await Promise.all(Array.from({ length: 25 }, () => run(workflow)));
     await lookingAfter(1, async () => {
       await until(
         async () =>
           (await deliveries(healthy)).filter(({ status }) => status === 'sent').length === ids.length,
       );
-      assert.equal(received.filter(({ path }) => path === '/hangs').length, 10);
+      assert.equal(received.filter(({ path }) => path === '/hangs').length, 20);
       release.resolve();
     });
+  });
+
+  test('that hangs for a day is given up', async () => {
+    const id = await make({ url: url('/hangs') });
+    await api.database.pool.query(
+      `insert into webhook_delivery (id, org_id, environment, rule_id, channel, event, content, next_at, created_at)
+       select $1, org_id, environment, id, 'webhook', 'Workflow Errored', '{}', $2, $3 from alert_rule where id = $4`,
+      [newId(), new Date('2099-01-01'), new Date(Date.now() + aheadMs - 86_500_000), id],
+    );
+    await lookingAfter(1, () => until(async () => (await deliveries(id))[0]?.status === 'failed'));
+    assert.match((await deliveries(id))[0]!.error!, /could not be sent within a day/);
   });
 
   test('inside the network is refused by the same policy as every other call, and nothing is sent', async () => {
