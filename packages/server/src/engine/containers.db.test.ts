@@ -1,21 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { pino } from 'pino';
-import { z } from 'zod';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
 import { systemClock } from '#domain/clock';
 import { newId } from '#domain/ids';
 import { createEngine, nodeRegistry, type Engine, type NodeServices, type StartInput } from '#engine/index';
 import { builtInNodes } from '#engine/nodes/index';
-import {
-  done,
-  failed,
-  nodeType,
-  suspended,
-  type NodeContext,
-  type NodeOutcome,
-} from '#engine/nodes/node-type';
-import { published } from '#engine/testing';
+import { done, failed, suspended } from '#engine/nodes/node-type';
+import { endOf, published, scriptedNode } from '#engine/testing';
 import { testVault } from '#vault/testing';
 
 let database: TestDatabase;
@@ -23,32 +15,9 @@ let engine: Engine;
 const tenant = { orgId: newId(), environment: 'test' as const };
 const linkedAccount = { id: newId(), accountId: 'ann' };
 
-type Act = (ctx: NodeContext, value: unknown) => NodeOutcome | Promise<NodeOutcome>;
-/** What the node `act` does, by the name in its settings. */
-const acts = new Map<string, Act>();
-const settings = z.looseObject({ name: z.string().default(''), value: z.unknown().optional() });
-const act = nodeType({
-  type: 'act',
-  label: 'Act',
-  group: 'app',
-  help: 'Does what the test says.',
-  effect: 'repeatable',
-  fields: {},
-  settings,
-  run: ({ name, value }, ctx) => (acts.get(name) ?? (() => done(value)))(ctx, value),
-  resume: (_settings, _ctx, woken) => done({ woken: woken.by }),
-});
+const { act, acts } = scriptedNode({ resume: (_settings, _ctx, woken) => done({ woken: woken.by }) });
 /** The same without an effect: nothing waits for its row. */
-const pure = nodeType({
-  type: 'pure',
-  label: 'Pure',
-  group: 'data',
-  help: 'Hands on its value.',
-  effect: 'none',
-  fields: {},
-  settings,
-  run: ({ name, value }, ctx) => (acts.get(name) ?? (() => done(value)))(ctx, value),
-});
+const pure = scriptedNode({ type: 'pure', effect: 'none', run: (given, ctx) => act.run(given, ctx) }).act;
 
 before(async () => {
   database = await createTestDatabase();
@@ -127,15 +96,7 @@ async function begin(input: StartInput): Promise<string> {
   return (await engine.startExecution(tenant, start)).executionId;
 }
 
-async function ended(executionId: string) {
-  const deadline = Date.now() + 20_000;
-  for (;;) {
-    const detail = await engine.read(tenant, executionId);
-    if (detail.header.finishedAt !== null) return detail;
-    assert.ok(Date.now() < deadline, `still ${detail.header.state}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
+const ended = (executionId: string) => endOf(engine, tenant, executionId);
 
 async function ran(nodes: readonly Node[], edges?: readonly Edge[]) {
   const detail = await ended(await begin(workflow(nodes, edges)));

@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { pino } from 'pino';
-import { z } from 'zod';
 import { insertWorker } from '#db/worker';
 import { flushJournal } from '#db/journal-flush';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
 import { systemClock } from '#domain/clock';
 import { newId } from '#domain/ids';
 import { createEngine, type Engine, nodeRegistry, type NodeServices, type StartInput } from '#engine/index';
-import { done, failed, nodeType, type NodeContext, type NodeOutcome } from '#engine/nodes/node-type';
+import { done, failed } from '#engine/nodes/node-type';
 import { response } from '#engine/nodes/response';
 import { rule } from '#engine/nodes/rule';
 import { start } from '#engine/nodes/start';
-import { published } from '#engine/testing';
+import { endOf, published, scriptedNode } from '#engine/testing';
 import { testVault } from '#vault/testing';
 
 let database: TestDatabase;
@@ -20,23 +19,7 @@ let engine: Engine;
 const vault = testVault();
 const tenant = { orgId: newId(), environment: 'test' as const };
 const linkedAccount = { id: newId(), accountId: 'ann' };
-/** What the node `act` does, by the name in its settings. */
-const acts = new Map<string, (ctx: NodeContext, value: unknown) => NodeOutcome | Promise<NodeOutcome>>();
-
-const act = nodeType({
-  type: 'act',
-  label: 'Act',
-  group: 'app',
-  help: 'Does what the test says.',
-  effect: ({ effect }) => effect,
-  fields: {},
-  settings: z.object({
-    name: z.string(),
-    value: z.unknown().optional(),
-    effect: z.enum(['none', 'read', 'repeatable', 'once']).default('repeatable'),
-  }),
-  run: ({ name, value }, ctx) => (acts.get(name) ?? (() => done(value)))(ctx, value),
-});
+const { act, acts } = scriptedNode();
 
 before(async () => {
   database = await createTestDatabase();
@@ -98,15 +81,7 @@ function draft(
   };
 }
 
-async function ended(executionId: string) {
-  const deadline = Date.now() + 10_000;
-  for (;;) {
-    const detail = await engine.read(tenant, executionId);
-    if (detail.header.finishedAt !== null) return detail;
-    assert.ok(Date.now() < deadline, `still ${detail.header.state}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
+const ended = (executionId: string) => endOf(engine, tenant, executionId);
 
 const statuses = (detail: Awaited<ReturnType<typeof ended>>) =>
   detail.nodes.map((node) => `${node.nodeId} ${node.status}`);
@@ -359,12 +334,12 @@ test('a bug in a node fails that run with words of ours and harms no other', asy
   assert.equal(answer.error?.message.includes('secret detail'), false);
 });
 
-test('a setting that is missing fails its node and is named', async () => {
+test('a setting that is wrong fails its node and is named', async () => {
   const answer = await engine.runSync(tenant, {
-    ...draft([['2', 'act', {}]], [['1', '2']]),
+    ...draft([['2', 'act', { effect: 'wild' }]], [['1', '2']]),
     timeoutMs: 5_000,
   });
-  assert.match(answer.error?.message ?? '', /^name: /);
+  assert.match(answer.error?.message ?? '', /^effect: /);
 });
 
 test('a worker that was declared dead writes nothing', async () => {

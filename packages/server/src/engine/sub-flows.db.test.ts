@@ -1,18 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { z } from 'zod';
 import { clientTransaction } from '#db/client-transaction';
 import { newId } from '#domain/ids';
 import { nodeRegistry, responseOf } from '#engine/index';
 import { delay } from '#engine/nodes/delay';
-import {
-  done,
-  failed,
-  nodeType,
-  suspended,
-  type NodeContext,
-  type NodeOutcome,
-} from '#engine/nodes/node-type';
+import { done, failed, suspended } from '#engine/nodes/node-type';
 import { response } from '#engine/nodes/response';
 import { rule } from '#engine/nodes/rule';
 import { start } from '#engine/nodes/start';
@@ -20,22 +12,10 @@ import { subFlow } from '#engine/nodes/sub-flow';
 import { tryCatch } from '#engine/nodes/try-catch';
 import { openQueue } from '#engine/queue';
 import { endWaitsOfLostParents } from '#engine/suspension';
-import { openTestEngine, type TestEdge, type TestEngine, type TestNode } from '#engine/testing';
+import { openTestEngine, scriptedNode, type TestEdge, type TestEngine, type TestNode } from '#engine/testing';
 
 let bench: TestEngine;
-const acts = new Map<string, (ctx: NodeContext) => NodeOutcome | Promise<NodeOutcome>>();
-
-const act = nodeType({
-  type: 'act',
-  label: 'Act',
-  group: 'app',
-  help: 'Does what the test says.',
-  effect: 'repeatable',
-  fields: {},
-  settings: z.object({ name: z.string() }),
-  run: ({ name }, ctx) => acts.get(name)!(ctx),
-  resume: () => done('resumed'),
-});
+const { act, acts } = scriptedNode({ resume: () => done('resumed') });
 
 before(async () => {
   // One at a time: whoever waits for a child while holding a place would wait for ever.

@@ -3,33 +3,14 @@ import { after, before, test } from 'node:test';
 import { z } from 'zod';
 import { nodeRegistry, responseOf } from '#engine/index';
 import { delay } from '#engine/nodes/delay';
-import {
-  done,
-  failed,
-  nodeType,
-  suspended,
-  type NodeContext,
-  type NodeOutcome,
-} from '#engine/nodes/node-type';
+import { done, failed, nodeType, suspended } from '#engine/nodes/node-type';
 import { response } from '#engine/nodes/response';
 import { start } from '#engine/nodes/start';
-import { openTestEngine, type TestEngine } from '#engine/testing';
+import { openTestEngine, scriptedNode, type TestEngine } from '#engine/testing';
 
 const dayMs = 86_400_000;
 let bench: TestEngine;
-/** What the node `act` does, by the name in its settings. */
-const acts = new Map<string, (ctx: NodeContext) => NodeOutcome | Promise<NodeOutcome>>();
-
-const act = nodeType({
-  type: 'act',
-  label: 'Act',
-  group: 'app',
-  help: 'Does what the test says.',
-  effect: 'repeatable',
-  fields: {},
-  settings: z.object({ name: z.string() }),
-  run: ({ name }, ctx) => acts.get(name)!(ctx),
-});
+const { act, acts } = scriptedNode();
 
 /** Waits for its token, which is the execution's id and what its settings say. */
 const gate = nodeType({

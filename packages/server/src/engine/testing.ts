@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Pool } from 'pg';
 import { pino, type Logger } from 'pino';
+import { z } from 'zod';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
 import type { Clock } from '#domain/clock';
 import { newId } from '#domain/ids';
@@ -8,6 +9,7 @@ import type { Tenant } from '#domain/tenant';
 import { createEngine, type Engine, type EngineOptions } from '#engine/engine';
 import type { OutsideServices } from '#engine/node-services';
 import type { NodeRegistry } from '#engine/nodes/index';
+import { done, nodeType, type NodeContext, type NodeOutcome, type NodeType } from '#engine/nodes/node-type';
 import type { ExecutionDetail } from '#engine/read-executions';
 import type { StartInput } from '#engine/start-input';
 import type { Vault } from '#vault/index';
@@ -192,19 +194,60 @@ export async function openTestEngine(options: {
         async () => `it is ${await is()}, not ${wanted}`,
       );
     },
-    async ended(executionId) {
-      const detail = (): Promise<ExecutionDetail> => engine.read(tenant, executionId);
-      await until(
-        async () => (await detail()).header.finishedAt !== null,
-        async () => `still ${await state(executionId)}`,
-      );
-      return detail();
-    },
+    ended: (executionId) => endOf(engine, tenant, executionId),
     async close() {
       await Promise.all([engine, ...others].map((each) => each.drain(2_000)));
       await database.drop();
     },
   };
+}
+
+/** What a scripted node does. */
+export type Act = (ctx: NodeContext, value: unknown) => NodeOutcome | Promise<NodeOutcome>;
+
+const actSettings = z.looseObject({
+  name: z.string().default(''),
+  value: z.unknown().optional(),
+  effect: z.enum(['none', 'read', 'repeatable', 'once']).default('repeatable'),
+});
+
+/**
+ * A node type `act` that does what a test says under the name in its settings; without a word of the test it hands
+ * on its `value`.
+ */
+export function scriptedNode(more: Partial<NodeType<z.output<typeof actSettings>>> = {}): {
+  readonly act: NodeType<z.output<typeof actSettings>>;
+  readonly acts: Map<string, Act>;
+} {
+  const acts = new Map<string, Act>();
+  const act = nodeType({
+    type: 'act',
+    label: 'Act',
+    group: 'app',
+    help: 'Does what the test says.',
+    effect: ({ effect }) => effect,
+    fields: {},
+    settings: actSettings,
+    run: ({ name, value }, ctx) => (acts.get(name) ?? (() => done(value)))(ctx, value),
+    ...more,
+  });
+  return { act, acts };
+}
+
+/** An execution when it has ended. The time says only which state it is stuck in: a busy machine may take long. */
+export async function endOf(
+  engine: Engine,
+  tenant: Tenant,
+  executionId: string,
+  timeoutMs = 60_000,
+): Promise<ExecutionDetail> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const detail = await engine.read(tenant, executionId);
+    if (detail.header.finishedAt !== null) return detail;
+    assert.ok(Date.now() < deadline, `still ${detail.header.state}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 /** Publishes the document that a test would start: a test run of a draft makes one attempt and knows no limits. */

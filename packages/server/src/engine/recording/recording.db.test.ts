@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { pino } from 'pino';
-import { z } from 'zod';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
 import { systemClock } from '#domain/clock';
 import { newId } from '#domain/ids';
 import { createEngine, nodeRegistry, type Engine, type NodeServices, type StartInput } from '#engine/index';
-import { done, failed, nodeType, type NodeContext, type NodeOutcome } from '#engine/nodes/node-type';
+import { done, failed } from '#engine/nodes/node-type';
 import { response } from '#engine/nodes/response';
 import { start } from '#engine/nodes/start';
 import { createDefinition, setValue } from '#variables/index';
 import { sealContext } from '#vault/index';
-import { published } from '#engine/testing';
+import { endOf, published, scriptedNode } from '#engine/testing';
 import { testVault } from '#vault/testing';
 
 let database: TestDatabase;
@@ -22,20 +21,7 @@ const linkedAccount = { id: newId(), accountId: 'ann' };
 const apiKey = 'sk-live-51H8xT0pSecret';
 const clientSecret = 'own/app+secret=1';
 
-type Act = (ctx: NodeContext, value: unknown) => NodeOutcome | Promise<NodeOutcome>;
-/** What the node `act` does, by the name in its settings. */
-const acts = new Map<string, Act>();
-const act = nodeType({
-  type: 'act',
-  label: 'Act',
-  group: 'app',
-  help: 'Does what the test says.',
-  effect: 'repeatable',
-  hasPages: true,
-  fields: {},
-  settings: z.looseObject({ name: z.string(), value: z.unknown().optional() }),
-  run: ({ name, value }, ctx) => (acts.get(name) ?? (() => done(value)))(ctx, value),
-});
+const { act, acts } = scriptedNode({ hasPages: true });
 
 before(async () => {
   database = await createTestDatabase();
@@ -100,15 +86,7 @@ function chain(...nodes: Node[]): StartInput {
   };
 }
 
-async function ended(executionId: string) {
-  const deadline = Date.now() + 10_000;
-  for (;;) {
-    const detail = await engine.read(tenant, executionId);
-    if (detail.header.finishedAt !== null) return detail;
-    assert.ok(Date.now() < deadline, `still ${detail.header.state}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
+const ended = (executionId: string) => endOf(engine, tenant, executionId);
 
 async function ran(input: StartInput) {
   return ended((await engine.startExecution(tenant, input)).executionId);

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { pino } from 'pino';
-import { z } from 'zod';
 import { builtInNodes, nodeRegistry } from '#engine/nodes/index';
-import { done, failed, nodeType, type NodeContext, type NodeOutcome } from '#engine/nodes/node-type';
-import { openTestEngine, type TestEdge, type TestEngine, type TestNode } from '#engine/testing';
+import { done, failed } from '#engine/nodes/node-type';
+import { openTestEngine, scriptedNode, type TestEdge, type TestEngine, type TestNode } from '#engine/testing';
 import { createDefinition, setValue } from '#variables/index';
 
 let bench: TestEngine;
@@ -12,21 +11,9 @@ let variableId: string;
 const apiKey = 'sk-live-51H8xT0pSecret';
 const logLines: string[] = [];
 
-type Act = (ctx: NodeContext, value: unknown) => NodeOutcome | Promise<NodeOutcome>;
-/** What the node `act` does, by the name in its settings. */
-const acts = new Map<string, Act>();
 /** What came to the node `see`. */
 let seen: unknown[] = [];
-const act = nodeType({
-  type: 'act',
-  label: 'Act',
-  group: 'app',
-  help: 'Does what the test says.',
-  effect: 'repeatable',
-  fields: {},
-  settings: z.looseObject({ name: z.string(), value: z.unknown().optional() }),
-  run: ({ name, value }, ctx) => (acts.get(name) ?? (() => done(value)))(ctx, value),
-});
+const { act, acts } = scriptedNode();
 
 before(async () => {
   bench = await openTestEngine({
