@@ -76,6 +76,9 @@ export async function isPlaceHeldAbove(
 /** What a workflow says of itself to those who want it as a sub-flow, and what the parent says of its children. */
 export interface SubFlowWorkflow {
   readonly id: string;
+  readonly name: string;
+  readonly alias: string | null;
+  readonly description: string;
   readonly linkedAccountId: string | null;
   readonly slug: string | null;
   readonly version: number | null;
@@ -91,7 +94,7 @@ export async function findSubFlowWorkflow(
   slug: string | undefined,
 ): Promise<SubFlowWorkflow | undefined> {
   const { rows } = await pool.query<SubFlowWorkflow>(
-    `select w.id, w.linked_account_id as "linkedAccountId", w.app_slug as slug, w.published_version as version,
+    `select w.id, w.name, w.alias, w.description, w.linked_account_id as "linkedAccountId", w.app_slug as slug, w.published_version as version,
        w.trigger_kind as "triggerKind", v.document -> 'json_schema' as "jsonSchema"
      from workflow w left join workflow_version v on v.workflow_id = w.id and v.version = w.published_version
        and v.org_id = w.org_id and v.environment = w.environment

@@ -13,6 +13,7 @@ import {
   isPlaceHeldAbove,
   linkChild,
   takeChildPlace,
+  type SubFlowWorkflow,
 } from '#db/sub-flow';
 import type { Clock } from '#domain/clock';
 import type { MakeExecution } from '#engine/new-execution';
@@ -54,11 +55,7 @@ export function createSubFlows(deps: {
       findSubFlowWorkflow(pool, tenant, call.workflow, call.appSlug),
       findParentFacts(pool, tenant, parent.executionId),
     ]);
-    const isForeign =
-      workflow !== undefined &&
-      workflow.linkedAccountId !== null &&
-      workflow.linkedAccountId !== call.linkedAccount.id;
-    if (workflow === undefined || isForeign || facts === undefined) {
+    if (workflow === undefined || isForeign(workflow, call) || facts === undefined) {
       return { refusal: `Workflow with id ${call.workflow} not found` };
     }
     const refusal = refusalOf(workflow, facts.depth, call);
@@ -108,6 +105,25 @@ export function createSubFlows(deps: {
     return { executionId: row.id };
   }
 
+  async function describe(
+    call: Pick<SubFlowCall, 'tenant' | 'workflow' | 'linkedAccount' | 'appSlug'>,
+  ): ReturnType<SubFlows['describe']> {
+    const workflow = await findSubFlowWorkflow(pool, call.tenant, call.workflow, call.appSlug);
+    if (workflow === undefined || isForeign(workflow, call)) {
+      return { refusal: `Workflow with id ${call.workflow} not found` };
+    }
+    const refusal = kindRefusal(workflow, call);
+    if (refusal !== undefined) return { refusal };
+    const schema = workflow.jsonSchema;
+    return {
+      name: workflow.alias ?? workflow.name,
+      slug: workflow.slug ?? undefined,
+      description: workflow.description === '' ? workflow.name : workflow.description,
+      // Models take schemas of objects only; what no schema narrows is any object.
+      parameters: schema !== null && schema['type'] === 'object' ? schema : { type: 'object' },
+    };
+  }
+
   /**
    * What there is of this very work: a child that the node had in an earlier repetition of a try block around it, or
    * in the execution that this one is a retry of. One that did its work, or is at it, is not started again; one that
@@ -133,20 +149,10 @@ export function createSubFlows(deps: {
     return draftRetry(deps, tenant, header, plan);
   }
 
-  function refusalOf(
-    workflow: NonNullable<Awaited<ReturnType<typeof findSubFlowWorkflow>>>,
-    depth: number,
-    { appSlug, payload, workflow: written }: SubFlowCall,
-  ): string | undefined {
-    if (workflow.version === null) {
-      return `Workflow "${written}" is not published: publish it, then it can be a sub-flow.`;
-    }
-    if (workflow.triggerKind !== null && workflow.triggerKind !== 'api_call') {
-      return `Workflow "${written}" is started by ${workflow.triggerKind}; a sub-flow is a workflow with the API call trigger.`;
-    }
-    if (appSlug !== undefined && workflow.slug !== null && workflow.slug !== appSlug) {
-      return `Workflow "${written}" belongs to the app "${workflow.slug}"; a sub-flow is of the same app ("${appSlug}") or of none.`;
-    }
+  function refusalOf(workflow: SubFlowWorkflow, depth: number, call: SubFlowCall): string | undefined {
+    const { payload, workflow: written } = call;
+    const refusal = kindRefusal(workflow, call);
+    if (refusal !== undefined) return refusal;
     if (depth + 1 > deepest) {
       return `Sub-flows may be ${deepest} deep, and this would be one more. Does the workflow start itself without an end?`;
     }
@@ -176,5 +182,30 @@ export function createSubFlows(deps: {
     };
   }
 
-  return { start, result };
+  return { start, result, describe };
+}
+
+/** The workflow of another linked account is as if it were not there. */
+function isForeign(
+  { linkedAccountId }: SubFlowWorkflow,
+  { linkedAccount }: Pick<SubFlowCall, 'linkedAccount'>,
+): boolean {
+  return linkedAccountId !== null && linkedAccountId !== linkedAccount.id;
+}
+
+/** Why a workflow can be no sub-flow, whatever its payload. */
+function kindRefusal(
+  workflow: SubFlowWorkflow,
+  { workflow: written, appSlug }: Pick<SubFlowCall, 'workflow' | 'appSlug'>,
+): string | undefined {
+  if (workflow.version === null) {
+    return `Workflow "${written}" is not published: publish it, then it can be a sub-flow.`;
+  }
+  if (workflow.triggerKind !== null && workflow.triggerKind !== 'api_call') {
+    return `Workflow "${written}" is started by ${workflow.triggerKind}; a sub-flow is a workflow with the API call trigger.`;
+  }
+  if (appSlug !== undefined && workflow.slug !== null && workflow.slug !== appSlug) {
+    return `Workflow "${written}" belongs to the app "${workflow.slug}"; a sub-flow is of the same app ("${appSlug}") or of none.`;
+  }
+  return undefined;
 }

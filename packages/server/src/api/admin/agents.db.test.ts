@@ -208,6 +208,115 @@ test("Anthropic's protocol: a tool whose app is not enabled is told to the model
   );
 });
 
+type Wire = Record<string, any>; // oxlint-disable-line typescript/no-explicit-any -- bodies of the wire
+
+async function wire(method: 'GET' | 'POST', url: string, payload?: object): Promise<Wire> {
+  const headers = { 'x-api-key': api.org.keys.test, linked_account_id: 'acme', slug: 'x' };
+  return (await api.app.inject({ method, url, headers, ...(payload !== undefined && { payload }) })).json();
+}
+
+async function until(what: () => Promise<unknown>): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (!(await what())) {
+    assert.ok(Date.now() < deadline, 'it never came to that');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+async function publishFlow(name: string, nodes: readonly object[], more: object = {}): Promise<string> {
+  const caller = { tenant: api.org.tenant, isCustomer: false };
+  const all = [{ node_type: 'start', name: 'Start', data: {} }, ...nodes].map((node, at) => ({
+    ...node,
+    id: String(at + 1),
+  }));
+  const edges = all.slice(1).map(({ id }, at) => ({ source: String(at + 1), target: id }));
+  const made = await createWorkflow(api.deps, caller, { name, nodes: all, edges, ...more });
+  await publishWorkflow(api.deps, caller, made.id);
+  return made.id;
+}
+
+test('workflows are tools: each call is one child, held by no worker, and nothing finished is repeated when the agent goes on', async () => {
+  await provide('openai', 'openai');
+  await publishFlow(
+    'Double',
+    [{ node_type: 'response', name: 'R', data: { data: { got: '{{event.n}}' } } }],
+    {
+      alias: 'double',
+      description: 'Doubles a number.',
+      jsonSchema: { type: 'object', required: ['n'], properties: { n: { type: 'number' } } },
+    },
+  );
+  await publishFlow(
+    'Approve',
+    [
+      { node_type: 'response', name: 'R', data: { data: '{{node.3.resume_url}}' } },
+      { node_type: 'wait_for_webhook', name: 'W', data: {} },
+    ],
+    { alias: 'approve' },
+  );
+  await publishFlow('Refuse', [
+    { node_type: 'terminate', name: 'T', data: { status: 'error', message: 'It is closed.' } },
+  ]);
+  const refuse = await api.database.db
+    .selectFrom('workflow')
+    .select('id')
+    .where('name', '=', 'Refuse')
+    .executeTakeFirstOrThrow();
+  answers = [
+    openAiCalls('double_workflow', { n: 'no number' }),
+    openAiCalls('double_workflow', { n: 21 }),
+    openAiCalls('approve_workflow', {}),
+    openAiCalls('Refuse_workflow', {}),
+    openAiSays({ content: 'Done.' }),
+  ];
+  const agentFlow = await publishFlow('Agent with tools', [
+    {
+      node_type: 'agent',
+      name: 'Agent',
+      data: {
+        prompt: 'Go',
+        tools: [{ workflow: 'double' }, { workflow: 'approve' }, { workflow: refuse.id }],
+      },
+    },
+    { node_type: 'response', name: 'R', data: { data: '{{node.2.body}}' } },
+  ]);
+  const { execution_id: id } = await wire('POST', `/api/v1/workflow/${agentFlow}/execute`, {});
+  const children = async (): Promise<string[]> =>
+    (
+      await api.database.pool.query<{ child_execution_id: string }>(
+        'select child_execution_id from child_execution where parent_execution_id = $1 order by batch',
+        [id],
+      )
+    ).rows.map((row) => row.child_execution_id);
+  const execution = (of: string): Promise<Wire> => wire('GET', `/api/v2/public/execution/${of}`);
+  await until(async () => {
+    const [, second] = await children();
+    return second !== undefined && (await execution(second))['waiting_on'] === 'webhook';
+  });
+  await until(async () => (await execution(id))['waiting_on'] === 'sub_flow');
+  assert.deepEqual(
+    (seen[0]?.body.tools as { function: { name: string; description: string } }[]).map(
+      ({ function: { name, description } }) => [name, description],
+    ),
+    [
+      ['double_workflow', 'Doubles a number.'],
+      ['approve_workflow', 'Approve'],
+      ['Refuse_workflow', 'Refuse'],
+    ],
+  );
+  assert.match(JSON.stringify(seen[1]?.body.messages.at(-1)), /The input does not fit: \/n must be number/);
+  assert.match(JSON.stringify(seen[2]?.body.messages.at(-1)), /\{\\"got\\":21\}/);
+  assert.equal(seen.length, 3);
+  const [, second] = await children();
+  const { response: url } = await wire('GET', `/api/v1/execution/${second}/response`);
+  await api.app.inject({ method: 'POST', url: String(url), payload: { yes: true } });
+  await until(async () => (await execution(id))['status'] === 'COMPLETED');
+  assert.equal((await wire('GET', `/api/v1/execution/${id}/response`))['response'], 'Done.');
+  assert.match(JSON.stringify(seen[4]?.body.messages.at(-1)), /It is closed\./);
+  // Five answers of the model, three children: taken up again, it asked and started nothing twice.
+  assert.deepEqual([seen.length, (await children()).length], [5, 3]);
+});
+
 test('a conversation is remembered for its linked account and identifier', async () => {
   await provide('openai', 'openai');
   const memory = { store: 'chat', identifier: '{{event.who}}', last: 2 };
@@ -236,11 +345,26 @@ test('what is wrong with an agent or its provider is told, without the key', asy
   await assert.rejects(runAgent({}), /"Prompt" is required/);
   await fails({ prompt: '{{event.none}}' }, /prompt: write what the agent is to do/);
   await fails({ prompt: 'x', provider: 'nobody' }, /There is no model provider \\"nobody\\"/);
-  await fails({ prompt: 'x', max_steps: 51 }, /max_steps: is at most 50/);
-  await fails({ prompt: 'x', schema: 'no json' }, /schema: is not a JSON Schema/);
-  await fails({ prompt: 'x', tools: [{ app: 'gong' }] }, /tools\.0\.action: name the action/);
+  await fails(
+    { prompt: '{{event.none || "x"}}', max_steps: '{{event.none || 51}}' },
+    /max_steps: is at most 50/,
+  );
+  await assert.rejects(
+    runAgent({ prompt: 'x', max_steps: 51 }),
+    /max_steps: node "Agent" \(2\): is at most 50/,
+  );
+  await assert.rejects(runAgent({ prompt: 'x', schema: 'no json' }), /schema: .* is not a JSON Schema/);
+  await assert.rejects(
+    runAgent({ prompt: 'x', tools: [{ app: 'gong' }] }),
+    /tools\.0\.action: .* name the action/,
+  );
+  await assert.rejects(runAgent({ prompt: 'x', tools: [{}] }), /tools\.0\.app: .* or a "workflow"/);
   await fails({ prompt: 'x', tools: [{ app: 'gong', action: 'fly' }] }, /Action fly not found/);
-  await fails({ prompt: 'x', mcp_servers: [{ url: 'ftp://a' }] }, /mcp_servers\.0\.url: is not an http/);
+  await fails({ prompt: 'x', tools: [{ workflow: 'nobody' }] }, /Workflow with id nobody not found/);
+  await assert.rejects(
+    runAgent({ prompt: 'x', mcp_servers: [{ url: 'ftp://a' }] }),
+    /mcp_servers\.0\.url: .* is not an http/,
+  );
   await fails({ prompt: 'x', mcp_servers: [{ url: urlOf(model) }] }, /The agent ended: the MCP server/, {
     body: 1,
   });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { runAgent, toolName, type AgentTool } from '#agents/index';
 import { AppError } from '#domain/errors';
-import { done, nodeType, type NodeContext } from '#engine/nodes/node-type';
+import { done, nodeType, suspended, type NodeContext, type NodeOutcome } from '#engine/nodes/node-type';
 
 const limits = { steps: 50, timeoutS: 3_600, tools: 50, servers: 10, memory: 100 };
 
@@ -30,11 +30,35 @@ const json = z.preprocess((given) => {
 
 const textMap = z.record(z.string(), z.coerce.string()).default({});
 
-const actionTool = z.object({
-  app: z.string({ error: 'name the app by its slug' }).min(1),
-  action: z.string({ error: 'name the action' }).min(1),
-  description: z.string().max(2_000).optional(),
-});
+const tool = z
+  .object({
+    app: z.string().min(1).optional(),
+    action: z.string().min(1).optional(),
+    workflow: z.string().min(1).optional(),
+    description: z.string().max(2_000).optional(),
+  })
+  .transform(({ app, action, workflow, description }, ctx): ActionTool | WorkflowTool => {
+    if (workflow !== undefined) return { workflow, description };
+    if (app !== undefined && action !== undefined) return { app, action, description };
+    const [path, message] =
+      app === undefined
+        ? ['app', 'name the app by its slug, or a "workflow"']
+        : ['action', 'name the action'];
+    ctx.addIssue({ code: 'custom', path: [path], message });
+    return z.NEVER;
+  });
+
+interface ActionTool {
+  readonly app: string;
+  readonly action: string;
+  readonly description: string | undefined;
+}
+
+interface WorkflowTool {
+  /** Id or alias. */
+  readonly workflow: string;
+  readonly description: string | undefined;
+}
 
 const mcpServer = z.object({
   name: z.string().min(1).max(50).default('mcp'),
@@ -54,7 +78,10 @@ const settings = z.looseObject({
     z.record(z.string(), z.unknown(), { error: 'is not a JSON Schema: a JSON object' }).optional(),
   ),
   tools: json.pipe(
-    z.array(actionTool, { error: 'is not a list of {"app", "action"}' }).max(limits.tools).default([]),
+    z
+      .array(tool, { error: 'is not a list of {"app", "action"} and {"workflow"}' })
+      .max(limits.tools)
+      .default([]),
   ),
   mcp_servers: json.pipe(
     z.array(mcpServer, { error: 'is not a list of {"name", "url"}' }).max(limits.servers).default([]),
@@ -81,7 +108,7 @@ export const agent = nodeType<AgentSettings>({
   type: 'agent',
   label: 'Agent',
   group: 'code',
-  help: 'A language model that answers, and may use app actions and MCP servers on the way.',
+  help: 'A language model that answers, and may use app actions, workflows and MCP servers on the way.',
   reference: {
     output: 'The answer: text, or with `schema` the JSON that fits it.',
     errors:
@@ -97,8 +124,9 @@ export const agent = nodeType<AgentSettings>({
     schema: { type: 'json', label: 'Answer as JSON of this schema' },
     tools: {
       type: 'json',
-      label: 'App actions it may use',
-      placeholder: '[{"app": "gong", "action": "listCalls"}]',
+      label: 'Tools',
+      help: 'Actions of apps, and published workflows with the API call trigger.',
+      placeholder: '[{"app": "gong", "action": "listCalls"}, {"workflow": "refund"}]',
     },
     mcp_servers: {
       type: 'json',
@@ -119,76 +147,151 @@ export const agent = nodeType<AgentSettings>({
     ...rest,
     mcp_servers: servers.map(({ name, url }) => ({ name, url: new URL(url).origin })),
   }),
-  async run(given, ctx) {
-    const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(given.timeout_s * 1000)]);
-    const { agents } = ctx.services;
-    const runKey = ctx.idempotencyKey;
-    const memory = given.memory && { ...given.memory, linkedAccountId: ctx.linkedAccount.id };
-    const servers: Awaited<ReturnType<typeof agents.mcpTools>>[] = [];
-    try {
-      for (const { query_params: query, ...server } of given.mcp_servers) {
-        servers.push(await agents.mcpTools({ ...server, query }, { timeoutMs: 60_000, signal }));
-      }
-      const transcript = await agents.openTranscript(ctx.tenant, runKey);
-      const { output, text } = await runAgent(
-        {
-          transcript,
-          log: (level, line) => ctx.log(level, line),
-          throwIfOver: () => signal.throwIfAborted(),
-          ask: ({ model, ...request }) =>
-            agents.ask(
-              ctx.tenant,
-              given.provider,
-              { ...request, model: model === '' ? undefined : model },
-              { timeoutMs: given.timeout_s * 1000, signal },
-            ),
-        },
-        {
-          model: given.model ?? '',
-          system: given.system_prompt,
-          prompt: given.prompt,
-          memory: memory === undefined ? [] : await agents.recall(ctx.tenant, memory, memory.last, runKey),
-          tools: unique([
-            ...given.tools.map((tool) => actionToolOf(tool, ctx, signal)),
-            ...servers.flatMap(({ tools }) => tools),
-          ]),
-          schema: given.schema,
-          maxSteps: given.max_steps,
-          maxTokens: given.max_tokens,
-          maxAnswerTokens: given.max_answer_tokens,
-        },
-      );
-      if (memory !== undefined) {
-        await agents.remember(ctx.tenant, memory, { runKey, question: given.prompt, answer: text });
-      }
-      return done(output);
-    } catch (error) {
-      if (!signal.aborted || ctx.signal.aborted) throw error;
-      throw new AppError(
-        'agent_failed',
-        { reason: `it took longer than ${given.timeout_s} s` },
-        { cause: error },
-      );
-    } finally {
-      await Promise.allSettled(servers.map(({ close }) => close()));
-    }
-  },
+  run: work,
+  // A workflow that is one of its tools has ended: the transcript knows how far the agent was.
+  resume: work,
 });
 
+/** Works from where the transcript ends. It is suspended while a workflow that it called runs. */
+async function work(given: AgentSettings, ctx: NodeContext): Promise<NodeOutcome> {
+  const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(given.timeout_s * 1000)]);
+  const { agents } = ctx.services;
+  const runKey = ctx.idempotencyKey;
+  const memory = given.memory && { ...given.memory, linkedAccountId: ctx.linkedAccount.id };
+  const servers: Awaited<ReturnType<typeof agents.mcpTools>>[] = [];
+  try {
+    for (const { query_params: query, ...server } of given.mcp_servers) {
+      servers.push(await agents.mcpTools({ ...server, query }, { timeoutMs: 60_000, signal }));
+    }
+    const transcript = await agents.openTranscript(ctx.tenant, runKey);
+    const { output, text } = await runAgent(
+      {
+        transcript,
+        log: (level, line) => ctx.log(level, line),
+        throwIfOver: () => signal.throwIfAborted(),
+        ask: ({ model, ...request }) =>
+          agents.ask(
+            ctx.tenant,
+            given.provider,
+            { ...request, model: model === '' ? undefined : model },
+            { timeoutMs: given.timeout_s * 1000, signal },
+          ),
+      },
+      {
+        model: given.model ?? '',
+        system: given.system_prompt,
+        prompt: given.prompt,
+        memory: memory === undefined ? [] : await agents.recall(ctx.tenant, memory, memory.last, runKey),
+        tools: unique([
+          ...(await Promise.all(
+            given.tools.map((each) =>
+              'workflow' in each ? workflowToolOf(each, ctx) : actionToolOf(each, ctx, signal),
+            ),
+          )),
+          ...servers.flatMap(({ tools }) => tools),
+        ]),
+        schema: given.schema,
+        maxSteps: given.max_steps,
+        maxTokens: given.max_tokens,
+        maxAnswerTokens: given.max_answer_tokens,
+      },
+    );
+    if (memory !== undefined) {
+      await agents.remember(ctx.tenant, memory, { runKey, question: given.prompt, answer: text });
+    }
+    return done(output);
+  } catch (error) {
+    if (error instanceof Unfinished) {
+      const { executionId } = error;
+      return suspended({ reason: 'sub_flow', childExecutionId: executionId, state: { executionId } });
+    }
+    if (!signal.aborted || ctx.signal.aborted) throw error;
+    throw new AppError(
+      'agent_failed',
+      { reason: `it took longer than ${given.timeout_s} s` },
+      { cause: error },
+    );
+  } finally {
+    await Promise.allSettled(servers.map(({ close }) => close()));
+  }
+}
+
+/** A workflow that was called has not ended; nothing of the agent stays in memory until it has. */
+class Unfinished extends Error {
+  readonly executionId: string;
+
+  constructor(executionId: string) {
+    super('A workflow that the agent called has not ended.');
+    this.executionId = executionId;
+  }
+}
+
+/**
+ * A workflow as a tool: its schema is the input, its Response the result. Each call is one child execution, found
+ * again by its place in the transcript, so that no restart starts a second one.
+ *
+ * @throws AppError `agent_failed` for a workflow that cannot be one
+ */
+async function workflowToolOf({ workflow, description }: WorkflowTool, ctx: NodeContext): Promise<AgentTool> {
+  const { subFlows } = ctx.services;
+  const { tenant, linkedAccount, appSlug } = ctx;
+  const described = await subFlows.describe({ tenant, workflow, linkedAccount, appSlug });
+  if ('refusal' in described) throw new AppError('agent_failed', { reason: described.refusal });
+  return {
+    name: toolName(...(described.slug === undefined ? [] : [described.slug]), described.name, 'workflow'),
+    description: description ?? described.description,
+    parameters: described.parameters,
+    effectOf: () => 'repeatable',
+    async call(input, key) {
+      const at = `${ctx.nodeId}:${key.slice(key.lastIndexOf(':') + 1)}`;
+      const started = await subFlows.start({
+        tenant,
+        parent: {
+          executionId: ctx.executionId,
+          nodeId: ctx.nodeId,
+          batch: ctx.batch === '' ? at : `${ctx.batch}/${at}`,
+        },
+        workflow,
+        payload: input,
+        mode: ctx.mode,
+        linkedAccount,
+        configId: ctx.configId,
+        appSlug,
+      });
+      if ('refusal' in started) return { text: started.refusal, isError: true };
+      const child = await subFlows.result(tenant, started.executionId);
+      switch (child.state) {
+        case 'unfinished':
+          throw new Unfinished(started.executionId);
+        case 'gone':
+          return { text: 'Nothing is known any more of what the workflow gave.', isError: true };
+        case 'completed':
+          return { text: JSON.stringify(child.returnValue ?? null), isError: false };
+        case 'terminated':
+          return { text: JSON.stringify(child.returnValue ?? child.termination ?? null), isError: false };
+        default: {
+          const { message, body } = child.error;
+          const words = message === '' ? `The workflow ended as ${child.state}.` : message;
+          return { text: body === undefined ? words : `${words} ${JSON.stringify(body)}`, isError: true };
+        }
+      }
+    },
+  };
+}
+
 /** An action of an app, with the credential of the linked account, as a tool. */
-function actionToolOf(
-  { app, action, description }: z.output<typeof actionTool>,
+async function actionToolOf(
+  { app, action, description }: ActionTool,
   ctx: NodeContext,
   signal: AbortSignal,
-): AgentTool {
+): Promise<AgentTool> {
   const { services } = ctx;
-  const described = services.agents.describeAction(app, action);
+  const described = await services.agents.describeAction(ctx.tenant, app, action);
   return {
     name: toolName(app, action),
     description: description ?? `${described.app}: ${described.label}. ${described.help}`,
     parameters: described.parameters,
-    effectOf: (input, key) =>
-      services.actionEffect({ slug: app, actionId: action, input, idempotencyKey: key }),
+    effectOf: described.effectOf,
     async call(input, key) {
       try {
         const result = await services.executeAction({
