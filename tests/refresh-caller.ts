@@ -27,6 +27,8 @@ const deps = {
   vault: await openVault({ masterKey: settings.masterKey }),
   outbound: createOutbound({ allow: ['127.0.0.1', '::1'], clock: systemClock }),
   connectors,
+  sandbox: { runCode: () => Promise.reject(new Error('no scripts here')) },
+  files: { write: () => Promise.reject(new Error('no files here')) },
   config: { publicUrl: 'http://localhost:9', appCredentials: {} },
   log: { info: () => undefined, warn: () => undefined },
 };

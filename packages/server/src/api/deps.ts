@@ -10,6 +10,7 @@ import type { HumanTasks } from '#human-tasks/index';
 import type { Mail } from '#mail/index';
 import type { NodeTypes } from '#domain/workflow-checks';
 import type { Engine } from '#engine/index';
+import type { Sandbox } from '#sandbox/index';
 import type { Vault } from '#vault/index';
 
 /** The settings that HTTP needs; `#config` provides them. */
@@ -51,6 +52,7 @@ export interface ApiDeps {
   readonly log: Logger;
   readonly vault: Vault;
   readonly outbound: Outbound;
+  readonly sandbox: Pick<Sandbox, 'runCode'>;
   readonly files: FileStore;
   readonly mail: Mail;
   readonly humanTasks: HumanTasks;

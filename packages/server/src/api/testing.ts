@@ -81,6 +81,7 @@ export async function createTestApi(
     onConnected: makeDefaultConfig,
     vault,
     outbound,
+    sandbox,
     files: createFileStore({
       pool: database.pool,
       clock: overrides.clock ?? systemClock,

@@ -3,7 +3,9 @@ import type { Pool } from 'pg';
 import type { Db } from '#db/schema';
 import type { Clock } from '#domain/clock';
 import type { Tenant } from '#domain/tenant';
+import type { FileStore } from '#files/index';
 import type { Outbound } from '#outbound/index';
+import type { Sandbox } from '#sandbox/index';
 import type { Vault } from '#vault/index';
 
 /** The connectors of this build, by slug. */
@@ -27,6 +29,9 @@ export interface ConnectionDeps {
   readonly vault: Vault;
   readonly outbound: Outbound;
   readonly connectors: ConnectorCatalogue;
+  /** Where custom actions run their scripts, and keep answers as files. */
+  readonly sandbox: Pick<Sandbox, 'runCode'>;
+  readonly files: Pick<FileStore, 'write'>;
   readonly config: ConnectionConfig;
   readonly log: {
     info(detail: object, message: string): void;

@@ -1,7 +1,8 @@
-import { type Field, fieldsOf, findAction } from '@inlay/connectors/kit';
-import type { ConnectorCatalogue } from '#connections/deps';
+import { type Effect, effectOf, type Field, fieldsOf, findAction } from '@inlay/connectors/kit';
+import { connectorWithCustomActions } from '#connections/custom-actions/find';
+import type { ConnectionDeps } from '#connections/deps';
 import { inputProblem } from '#connections/input-problem';
-import { AppError } from '#domain/errors';
+import type { Tenant } from '#domain/tenant';
 
 /** An action as a program may read it: what it does, and its input as JSON Schema. */
 export interface ActionDescription {
@@ -9,16 +10,18 @@ export interface ActionDescription {
   readonly label: string;
   readonly help: string;
   readonly parameters: Readonly<Record<string, unknown>>;
+  /** What resending it would do. */
+  effectOf(input: Readonly<Record<string, unknown>>, idempotencyKey: string | undefined): Effect;
 }
 
 /** @throws AppError `app_not_found`, `action_not_found` */
-export function describeAction(
-  connectors: ConnectorCatalogue,
+export async function describeAction(
+  deps: Pick<ConnectionDeps, 'pool' | 'connectors'>,
+  tenant: Tenant,
   slug: string,
   actionId: string,
-): ActionDescription {
-  const connector = connectors.get(slug);
-  if (connector === undefined) throw new AppError('app_not_found', { slug, orgId: '' });
+): Promise<ActionDescription> {
+  const connector = await connectorWithCustomActions(deps, tenant, slug, actionId);
   try {
     const action = findAction(connector, actionId);
     const fields = Object.entries(fieldsOf(action));
@@ -26,6 +29,7 @@ export function describeAction(
       app: connector.name,
       label: action.label,
       help: action.help ?? action.label,
+      effectOf: (input, idempotencyKey) => effectOf(action, input, idempotencyKey),
       parameters: {
         type: 'object',
         properties: Object.fromEntries(fields.map(([name, field]) => [name, schemaOf(field)])),

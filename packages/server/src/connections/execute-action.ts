@@ -7,15 +7,20 @@ import {
   type Effect,
   effectOf,
   findAction,
-  type HttpPort,
   loadOptions,
+  type Placement,
   ProviderError,
   runAction,
   type Values,
 } from '@inlay/connectors/kit';
-import type { ConnectionDeps, ConnectorCatalogue } from '#connections/deps';
+import type { Credential } from '#connections/credential';
+import { customAction, definitionOf, placedToken } from '#connections/custom-actions/action';
+import { calledCustomAction, connectorWithCustomActions, isBuiltIn } from '#connections/custom-actions/find';
+import { openTls } from '#connections/custom-actions/store';
+import { customActionTools } from '#connections/custom-actions/tools';
+import type { ConnectionDeps } from '#connections/deps';
 import { inputProblem } from '#connections/input-problem';
-import { budgetKey, placementOf, providerHttp } from '#connections/provider-http';
+import { budgetKey, placementOf, providerHttp, type ProviderPort } from '#connections/provider-http';
 import {
   type ConnectionOwner,
   isRenewable,
@@ -26,7 +31,9 @@ import {
 } from '#connections/renew';
 import { expireConnection, findCallContext } from '#db/connection';
 import { AppError } from '#domain/errors';
+import { PagesTooLarge } from '#domain/paging';
 import type { Tenant } from '#domain/tenant';
+import type { ClientTls, OutboundStream } from '#outbound/index';
 
 /** What came of an action. A provider's refusal is an outcome: its status, and its body as data. */
 export interface ActionResult {
@@ -34,6 +41,13 @@ export interface ActionResult {
   readonly status: number;
   readonly data: unknown;
   readonly retryAfterMs?: number;
+}
+
+/** What a custom action has of its own on the way to the app. */
+interface Transport {
+  readonly tls?: ClientTls | undefined;
+  /** Where the credential stands, in place of where the connector has it. */
+  readonly place?: (credential: Credential) => Placement;
 }
 
 /** Whose connection to which app. */
@@ -45,6 +59,7 @@ export interface ConnectionTarget {
   readonly signal?: AbortSignal;
   /** 1: the caller plans every further attempt of a request itself. */
   readonly maxAttempts?: number;
+  readonly transport?: Transport;
 }
 
 export interface ActionCall extends ConnectionTarget {
@@ -61,7 +76,17 @@ export interface ActionCall extends ConnectionTarget {
  * `not_connected`, `connection_needs_reauth`, `refresh_unavailable`, and those of `Outbound.send`
  */
 export async function executeAction(deps: ConnectionDeps, call: ActionCall): Promise<ActionResult> {
-  return withConnection(deps, call, async (connector, http) => {
+  const own = await calledCustomAction(deps, call);
+  const injection = own && definitionOf(own).token_injection;
+  const transport: Transport = {
+    tls: own && openTls(deps.vault, own),
+    ...(injection !== undefined && { place: (credential) => placedToken(injection, credential) }),
+  };
+  return withConnection(deps, { ...call, transport }, async (plain, http) => {
+    const connector =
+      own === undefined
+        ? plain
+        : { ...plain, actions: { [own.action_id]: customAction(own, customActionTools(deps, call, http)) } };
     const output = await runAction(connector, call.actionId, call.input, http, {
       now: deps.clock.now(),
       ...(call.idempotencyKey !== undefined && { idempotencyKey: call.idempotencyKey }),
@@ -111,16 +136,25 @@ export async function sendWithConnection(
   }));
 }
 
-/** What resending an action would do. @throws AppError `app_not_found`, `action_not_found` */
+/**
+ * What resending an action would do. That of an app's own connector is known at once.
+ *
+ * @throws AppError `app_not_found`, `action_not_found`
+ */
 export function actionEffect(
-  connectors: ConnectorCatalogue,
-  slug: string,
-  actionId: string,
-  input: Readonly<Record<string, unknown>> = {},
-  idempotencyKey?: string,
+  deps: Pick<ConnectionDeps, 'pool' | 'connectors'>,
+  call: Pick<ActionCall, 'tenant' | 'slug' | 'actionId' | 'input' | 'idempotencyKey'>,
+): Effect | Promise<Effect> {
+  const { tenant, slug, actionId } = call;
+  const connector = deps.connectors.get(slug);
+  if (connector !== undefined && isBuiltIn(connector, actionId)) return effectIn(connector, call);
+  return connectorWithCustomActions(deps, tenant, slug, actionId).then((found) => effectIn(found, call));
+}
+
+function effectIn(
+  connector: Connector,
+  { actionId, input, idempotencyKey }: Pick<ActionCall, 'actionId' | 'input' | 'idempotencyKey'>,
 ): Effect {
-  const connector = connectors.get(slug);
-  if (connector === undefined) throw new AppError('app_not_found', { slug, orgId: '' });
   try {
     return effectOf(findAction(connector, actionId), input, idempotencyKey);
   } catch (error) {
@@ -132,7 +166,7 @@ export function actionEffect(
 export async function withConnection<T>(
   deps: ConnectionDeps,
   target: ConnectionTarget,
-  work: (connector: Connector, http: HttpPort, meta: Values) => Promise<T>,
+  work: (connector: Connector, http: ProviderPort, meta: Values) => Promise<T>,
 ): Promise<T> {
   const { tenant, slug } = target;
   const connector = deps.connectors.get(slug);
@@ -153,6 +187,8 @@ export async function withConnection<T>(
     const live = await liveConnection(deps, owner, context.connection);
     return await work(connector, connectionHttp(deps, owner, live, target), live.row.meta);
   } catch (error) {
+    if (error instanceof PagesTooLarge)
+      throw new AppError('wrong_state', { reason: error.message }, { cause: error });
     throw inputProblem(error, connector);
   }
 }
@@ -165,38 +201,53 @@ function connectionHttp(
   deps: ConnectionDeps,
   owner: ConnectionOwner,
   start: LiveConnection,
-  limits: Pick<ConnectionTarget, 'signal' | 'maxAttempts'>,
-): HttpPort {
+  { transport, ...limits }: Pick<ConnectionTarget, 'signal' | 'maxAttempts' | 'transport'>,
+): ProviderPort {
   const { connector } = owner;
   let live = start;
-  const portOf = ({ row, credential }: LiveConnection): HttpPort => {
+  const portOf = ({ row, credential }: LiveConnection): ProviderPort => {
     const place = { meta: row.meta, vars: owner.vars };
     const provider = { connector, place, budgetKey: budgetKey(connector, owner.tenant, row.id) };
-    return providerHttp(deps.outbound, provider, placementOf(connector, credential, place), limits);
+    const placement = transport?.place?.(credential) ?? placementOf(connector, credential, place);
+    return providerHttp(deps.outbound, provider, placement, { ...limits, tls: transport?.tls });
   };
-  const isRejected = ({ status }: ApiResponse): boolean => connector.http.expiredStatus.includes(status);
+  const isRejected = ({ status }: { status: number }): boolean =>
+    connector.http.expiredStatus.includes(status);
+
+  /** @param leave - what becomes of an answer that nobody reads */
+  async function renewed<Answer extends { readonly status: number }>(
+    ask: (port: ProviderPort) => Promise<Answer>,
+    leave: (answer: Answer) => void = () => undefined,
+  ): Promise<Answer> {
+    let response = await ask(portOf(live));
+    if (isRejected(response) && isRenewable(connector, live.credential)) {
+      leave(response);
+      live = await renewOnce(deps, owner, live.row);
+      response = await ask(portOf(live));
+    }
+    if (isRejected(response) && (await isRejectedByCheck(portOf(live)))) {
+      leave(response);
+      await expireConnection(deps.db, live.row, {
+        reason: 'The provider no longer accepts the credential',
+        detail: { status: response.status },
+        now: deps.clock.now(),
+      });
+      throw needsReauth(owner);
+    }
+    return response;
+  }
 
   return {
-    async send(request) {
-      let response = await portOf(live).send(request);
-      if (isRejected(response) && isRenewable(connector, live.credential)) {
-        live = await renewOnce(deps, owner, live.row);
-        response = await portOf(live).send(request);
-      }
-      if (isRejected(response) && (await isRejectedByCheck(portOf(live)))) {
-        await expireConnection(deps.db, live.row, {
-          reason: 'The provider no longer accepts the credential',
-          detail: { status: response.status },
-          now: deps.clock.now(),
-        });
-        throw needsReauth(owner);
-      }
-      return response;
-    },
+    send: (request) => renewed((port) => port.send(request)),
+    open: (request) =>
+      renewed<OutboundStream>(
+        (port) => port.open(request),
+        ({ body }) => void body.destroy(),
+      ),
   };
 
   /** One endpoint may answer 401 for reasons of its own; only the connector's check speaks for the credential. */
-  async function isRejectedByCheck(http: HttpPort): Promise<boolean> {
+  async function isRejectedByCheck(http: ProviderPort): Promise<boolean> {
     const { meta } = live.row;
     try {
       await checkConnection(connector, http, { meta, vars: owner.vars });

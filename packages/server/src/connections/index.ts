@@ -19,6 +19,14 @@ export {
   revealClientSecret,
   saveAppSettings,
 } from '#connections/apps';
+export { connectorWithCustomActions } from '#connections/custom-actions/find';
+export {
+  customActionInput,
+  customActionsOf,
+  getCustomAction,
+  putCustomAction,
+  removeCustomAction,
+} from '#connections/custom-actions/store';
 export { connectWithKeys } from '#connections/connect-with-keys';
 export type { ConnectionDeps, OnConnected } from '#connections/deps';
 export { importOAuthCredential } from '#connections/import-credential';

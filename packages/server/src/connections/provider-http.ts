@@ -1,6 +1,5 @@
 import {
   type ApiRequest,
-  type ApiResponse,
   allowedHosts,
   type Connector,
   type FileValue,
@@ -15,7 +14,7 @@ import { FormData } from 'undici';
 import type { Credential } from '#connections/credential';
 import { fillTemplate } from '#connections/fill-template';
 import type { Tenant } from '#domain/tenant';
-import type { CallBudget, Outbound, OutboundRequest } from '#outbound/index';
+import type { CallBudget, ClientTls, Outbound, OutboundRequest, OutboundStream } from '#outbound/index';
 
 /** Whose API is called, and where it lies. */
 export interface Provider {
@@ -28,6 +27,14 @@ export interface Provider {
 interface CallLimits {
   readonly signal?: AbortSignal;
   readonly maxAttempts?: number;
+  /** A certificate of the organisation's own. */
+  readonly tls?: ClientTls | undefined;
+}
+
+/** A port that can also open answers that are too large to be held. */
+export interface ProviderPort extends HttpPort {
+  /** Sends once; the body is read to its end, or destroyed, by the caller. */
+  open(request: ApiRequest): Promise<OutboundStream>;
 }
 
 /** The key under which calls of a connection, or of an app as a whole, are counted. */
@@ -51,17 +58,31 @@ export function providerHttp(
   provider: Provider,
   placement: Placement,
   limits: CallLimits = {},
-): HttpPort {
-  return { send: (request) => sendToProvider(outbound, provider, placement, request, limits) };
+): ProviderPort {
+  return {
+    async send(request) {
+      const response = await outbound.send(
+        await outboundRequest(outbound, provider, placement, request, limits),
+      );
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: parseBody(response.body, response.headers['content-type']),
+        ...(response.retryAfterMs !== undefined && { retryAfterMs: response.retryAfterMs }),
+      };
+    },
+    open: async (request) =>
+      outbound.open(await outboundRequest(outbound, provider, placement, request, limits)),
+  };
 }
 
-async function sendToProvider(
+async function outboundRequest(
   outbound: Outbound,
   provider: Provider,
   placement: Placement,
   request: ApiRequest,
-  { signal, maxAttempts }: CallLimits,
-): Promise<ApiResponse> {
+  { signal, maxAttempts, tls }: CallLimits,
+): Promise<OutboundRequest> {
   const { connector, place } = provider;
   const url = requestUrl(connector, request, place);
   const hosts = allowedHosts(connector, place);
@@ -71,7 +92,7 @@ async function sendToProvider(
     name.toLowerCase(),
     fillTemplate(value, place),
   ]);
-  const response = await outbound.send({
+  return {
     method: request.method,
     url,
     headers: {
@@ -83,20 +104,16 @@ async function sendToProvider(
     ...(body !== undefined && { body: body.content }),
     ...(signal !== undefined && { signal }),
     ...(maxAttempts !== undefined && { maxAttempts }),
+    ...(tls !== undefined && { tls }),
     credential: { isFor: (to) => isHostAllowed(to, hosts), placement },
     budget,
     effect: request.effect ?? (request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'once'),
     app: connector.name,
-  });
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: parseBody(response.body, response.headers['content-type']),
-    ...(response.retryAfterMs !== undefined && { retryAfterMs: response.retryAfterMs }),
   };
 }
 
-function parseBody(body: Buffer, contentType = ''): unknown {
+/** JSON is read, other text is as it came. */
+export function parseBody(body: Buffer, contentType = ''): unknown {
   if (body.length === 0) return null;
   const text = body.toString('utf8');
   // Many providers send JSON under another type; none sends a text that happens to be an object.

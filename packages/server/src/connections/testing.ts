@@ -53,6 +53,9 @@ export function testConnectionDeps(
     }),
     outbound,
     connectors,
+    // What is tested with these connects; it keeps no files and runs no scripts.
+    sandbox: { runCode: () => Promise.reject(new Error('There is no sandbox here.')) },
+    files: { write: () => Promise.reject(new Error('There is no file store here.')) },
     config: { publicUrl: 'http://localhost:9', appCredentials: {} },
     log: { info: () => undefined, warn: () => undefined },
     ...overrides,

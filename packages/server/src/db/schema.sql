@@ -701,6 +701,25 @@ table console_verification
   console_verification_pkey: PRIMARY KEY (id)
   INDEX console_verification_identifier_idx ON public.console_verification USING btree (identifier)
 
+table custom_action
+  id text not null
+  org_id text not null
+  environment text not null
+  app_slug text not null
+  action_id text not null
+  name text not null
+  description text not null default ''::text
+  definition jsonb not null
+  tls_sealed bytea
+  created_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now()
+  custom_action_org_id_environment_app_slug_action_id_key: UNIQUE (org_id, environment, app_slug, action_id)
+  custom_action_pkey: PRIMARY KEY (id)
+  custom_action_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
+  custom_action_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
 table custom_poll
   id text not null
   org_id text not null

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { firstPage, mergedBody, nextPage, pagination, type PageRequest } from '#engine/nodes/http-paging';
+import { firstPage, mergedBody, nextPage, pagination, type PageRequest } from '#domain/paging';
 
 const now = new Date('2026-03-04T00:00:00Z');
 

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { isForbiddenName, isRecord } from '#domain/exact-json';
+import { optionalNumber } from '#domain/optional-number';
 import { asText } from '#domain/template';
-import { optionalNumber } from '#engine/nodes/settings';
 
 /** Answers that come in pages (spec/workflows §12.1): pure functions from one page to the request of the next. */
 
@@ -109,6 +110,52 @@ export interface PageAnswer {
   readonly body: unknown;
 }
 
+/** What all pages of one question may hold together; larger extracts are asked for in several. */
+const largestTotal = 64 * 1024 * 1024;
+
+/** The pages hold more than fits into memory. */
+export class PagesTooLarge extends Error {
+  constructor(pages: number) {
+    super(
+      `The pages hold more than ${largestTotal / 1024 / 1024} MiB together after page ${pages}. Ask for less at a time, or set "max_pages".`,
+    );
+  }
+}
+
+/**
+ * Asks for page after page until the list ends.
+ *
+ * @returns the last answer, all bodies as one, and whether there may be more
+ * @throws PagesTooLarge, and whatever `ask` throws
+ */
+export async function readPages<Answer extends PageAnswer>(
+  paging: Pagination,
+  now: Date,
+  ask: (page: PageRequest, index: number) => Promise<Answer>,
+): Promise<{ readonly last: Answer | undefined; readonly body: unknown; readonly isCut: boolean }> {
+  const bodies: unknown[] = [];
+  let last: Answer | undefined;
+  let lastHash = '';
+  let records = 0;
+  let total = 0;
+  let page = firstPage(paging, now);
+  for (let index = 0; page !== undefined; index += 1) {
+    last = await ask(page, index);
+    const text = JSON.stringify(last.body) ?? 'null';
+    const hash = createHash('sha256').update(text).digest('base64');
+    // A provider that does not know the parameter answers the same page for ever.
+    if (hash === lastHash) break;
+    lastHash = hash;
+    total += text.length;
+    if (total > largestTotal) throw new PagesTooLarge(index + 1);
+    bodies.push(last.body);
+    records += recordsOf(paging, last.body)?.length ?? 0;
+    page = nextPage(paging, index, last, records, now);
+  }
+  const isCut = page === undefined && bodies.length >= paging.max_pages;
+  return { last, body: mergedBody(bodies) ?? null, isCut };
+}
+
 /** The first request. `now` ends a time range that has no end of its own; it is the same for all pages and attempts. */
 export function firstPage(given: Pagination, now: Date): PageRequest | undefined {
   switch (given.type) {
@@ -182,7 +229,7 @@ export function nextPage(
 }
 
 /** The list of records in a page: at its path, the body itself, or the only list in it. */
-export function recordsOf({ records_path: at }: Pagination, body: unknown): readonly unknown[] | undefined {
+function recordsOf({ records_path: at }: Pagination, body: unknown): readonly unknown[] | undefined {
   if (at !== undefined && at !== '') {
     const found = descend(body, at);
     return Array.isArray(found) ? found : undefined;

@@ -71,6 +71,7 @@ export const nodeTypeSynonyms: Readonly<Record<string, string>> = {
   action: 'app_action',
   app: 'app_action',
   application: 'app_action',
+  custom_action: 'app_action',
   app_http_request: 'app_http',
   app_http_action: 'app_http',
   http_request: 'http',

@@ -29,7 +29,7 @@ export interface AgentServices {
     server: McpServer,
     options: { readonly timeoutMs: number; readonly signal: AbortSignal },
   ) => Promise<{ tools: AgentTool[]; close: () => Promise<void> }>;
-  readonly describeAction: (slug: string, actionId: string) => ReturnType<typeof describeAction>;
+  readonly describeAction: Tail<typeof describeAction>;
 }
 
 export function agentServices(deps: ConnectionDeps & { readonly outbound: Outbound }): AgentServices {
@@ -39,6 +39,6 @@ export function agentServices(deps: ConnectionDeps & { readonly outbound: Outbou
     recall: (...given) => recall(deps, ...given),
     remember: (tenant, of, said) => remember(deps, tenant, of, said, deps.clock.now()),
     mcpTools: (...given) => mcpTools(deps, ...given),
-    describeAction: (slug, actionId) => describeAction(deps.connectors, slug, actionId),
+    describeAction: (...given) => describeAction(deps, ...given),
   };
 }

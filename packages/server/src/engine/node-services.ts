@@ -44,8 +44,8 @@ export interface NodeServices {
    * @throws AppError `app_not_found`, `action_not_found`
    */
   actionEffect(
-    call: Pick<ActionCall, 'slug' | 'actionId' | 'input' | 'idempotencyKey'>,
-  ): Exclude<NodeEffect, 'none'>;
+    call: Pick<ActionCall, 'tenant' | 'slug' | 'actionId' | 'input' | 'idempotencyKey'>,
+  ): Exclude<NodeEffect, 'none'> | Promise<Exclude<NodeEffect, 'none'>>;
   /** Runs `yourFunction(params)` of an author. `variables` are what it may get; it comes back with those it set. */
   runCode(input: {
     code: string;
@@ -98,6 +98,19 @@ export interface SubFlows {
   /** Starts the child of a node, or finds the one that it has started; a refusal says what to change. */
   start(call: SubFlowCall): Promise<{ readonly executionId: string } | { readonly refusal: string }>;
   result(tenant: Tenant, executionId: string): Promise<ChildResult>;
+  /** A workflow as those see it who may call it; a refusal says what to change. */
+  describe(
+    call: Pick<SubFlowCall, 'tenant' | 'workflow' | 'linkedAccount' | 'appSlug'>,
+  ): Promise<SubFlowDescription | { readonly refusal: string }>;
+}
+
+export interface SubFlowDescription {
+  /** Its alias, or else its name. */
+  readonly name: string;
+  readonly slug: string | undefined;
+  readonly description: string;
+  /** JSON Schema of its payload: an object. */
+  readonly parameters: Readonly<Record<string, unknown>>;
 }
 
 export interface SubFlowCall {

@@ -1,5 +1,6 @@
 import { evaluateRule, readRule, type EvaluatedCondition } from '#domain/rules';
 import { render, type TemplateScope } from '#domain/template';
+import type { Tenant } from '#domain/tenant';
 import { nodeScope } from '#engine/run-scope';
 import { failureOf, problemText } from '#engine/node-failure';
 import type { NodeServices } from '#engine/node-services';
@@ -12,7 +13,8 @@ export interface ReadyNode {
   readonly kind: 'ready';
   readonly type: NodeType;
   readonly settings: unknown;
-  readonly effect: NodeEffect;
+  /** Mostly known at once; what a stored action does is looked up. */
+  readonly effect: NodeEffect | Promise<NodeEffect>;
   /** What of the settings goes to the log. */
   readonly logged: unknown;
 }
@@ -28,7 +30,12 @@ export function prepareNode(
   registry: NodeRegistry,
   node: PlanNode,
   runScope: TemplateScope,
-  context: { services: NodeServices; idempotencyKey: string; appSlug: string | undefined },
+  context: {
+    services: NodeServices;
+    tenant: Tenant;
+    idempotencyKey: string;
+    appSlug: string | undefined;
+  },
 ): PreparedNode {
   const type = registry.get(node.type);
   if (type === undefined) {

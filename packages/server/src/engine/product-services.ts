@@ -44,8 +44,7 @@ export function productServices(
     executeAction: (call) => executeAction(deps, { ...call, maxAttempts: 1 }),
     sendToApp: async ({ request, ...target }) =>
       (await sendWithConnection(deps, { ...target, maxAttempts: 1 }, request)).response,
-    actionEffect: ({ slug, actionId, input, idempotencyKey }) =>
-      actionEffect(deps.connectors, slug, actionId, input, idempotencyKey),
+    actionEffect: (call) => actionEffect(deps, call),
     runCode: (run) => deps.sandbox.runCode(run),
     agents: agentServices(deps),
     findFunction: (tenant, id, version) => getFunction(deps, tenant, id, version),

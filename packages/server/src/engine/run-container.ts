@@ -22,6 +22,7 @@ export async function runContainer(run: RunState, frame: Frame, node: PlanNode):
   }
   const prepared = prepareNode(run.deps.registry, node, frame.scope, {
     services: run.deps.services,
+    tenant: run.input.tenant,
     idempotencyKey: idempotencyKey(run, frame, node),
     appSlug: run.input.appSlug ?? undefined,
   });

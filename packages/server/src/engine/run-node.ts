@@ -1,9 +1,10 @@
 import { callNode, pause } from '#engine/call-node';
-import { errorJson, lostFailure } from '#engine/node-failure';
+import { errorJson, failureOf, lostFailure } from '#engine/node-failure';
 import {
   defaultPort,
   failed,
   type FinishedOutcome,
+  type NodeEffect,
   type NodeFailure,
   type NodeOutcome,
   type Woken,
@@ -69,9 +70,14 @@ export async function runNode(run: RunState, frame: Frame, node: PlanNode): Prom
   if (prepared.kind === 'failed') {
     return finish(run, frame, node, first, prepared.logged, failed(prepared.failure));
   }
-  const { effect } = prepared;
   const logged =
     prepared.type.secretSettings === undefined ? prepared.logged : await shownSettings(at, prepared);
+  let effect: NodeEffect;
+  try {
+    effect = prepared.effect instanceof Promise ? await prepared.effect : prepared.effect;
+  } catch (error) {
+    return finish(run, frame, node, first, logged, failed(failureOf(error)));
+  }
   const suspendedIn = stored === undefined || stored.reason === 'retry' ? undefined : stored;
   if (suspendedIn === undefined) {
     const lost = lostFailure(node, past, effect);
@@ -176,6 +182,7 @@ function prepare({ run, frame, node }: Place, isResumed: boolean): ReturnType<ty
   const entering = isResumed ? { ...node, conditions: undefined } : node;
   return prepareNode(run.deps.registry, entering, frame.scope, {
     services: run.deps.services,
+    tenant: run.input.tenant,
     idempotencyKey: idempotencyKey(run, frame, node),
     appSlug: run.input.appSlug ?? undefined,
   });

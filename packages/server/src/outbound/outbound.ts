@@ -90,11 +90,14 @@ export interface Outbound {
    * Opens a body of any size for reading. `timeoutMs` counts up to the answer's headers and then for every silence
    * of the body; nothing is retried, and nothing is limited but by the reader.
    *
-   * @throws AppError `egress_forbidden`, `egress_timeout`, `provider_unreachable`
+   * @throws AppError `egress_forbidden`, `egress_timeout`, `provider_unreachable`, `rate_limited`
    */
   open(
     request: Partial<Pick<OutboundRequest, 'method' | 'body'>> &
-      Pick<OutboundRequest, 'url' | 'headers' | 'timeoutMs' | 'signal' | 'maxRedirects' | 'tls'>,
+      Pick<
+        OutboundRequest,
+        'url' | 'headers' | 'timeoutMs' | 'signal' | 'maxRedirects' | 'tls' | 'credential' | 'budget' | 'app'
+      >,
   ): Promise<OutboundStream>;
   /**
    * Connects to a checked address, for protocols other than HTTP (SMTP, SFTP). The caller ends the socket.
@@ -240,6 +243,9 @@ export function createOutbound(options: OutboundOptions): Outbound {
         ...end,
       });
     try {
+      if (request.budget !== undefined) {
+        await budgets.take(request.budget, clock.now().getTime() + timeoutMs, signal);
+      }
       const opened = await followed(attempt, async (response, at) => streamed(response, at), timeoutMs);
       record({ status: opened.status });
       return opened;

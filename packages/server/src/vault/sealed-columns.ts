@@ -8,6 +8,7 @@ export const sealedColumns = {
   'api_key.key_sealed': { key: ['id'] },
   'app_setting.client_secret_sealed': { key: ['org_id', 'environment', 'app_slug'] },
   'connection.credential_sealed': { key: ['id'] },
+  'custom_action.tls_sealed': { key: ['id'] },
   'data_record.fields_sealed': { key: ['table_id', 'id'] },
   'human_task.answer_sealed': { key: ['id'] },
   'human_task.form_sealed': { key: ['id'] },

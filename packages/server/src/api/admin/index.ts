@@ -1,4 +1,5 @@
 import { adminConfigFieldRoutes } from '#api/admin/config-fields';
+import { adminCustomActionRoutes } from '#api/admin/custom-actions';
 import { adminDraftRoutes } from '#api/admin/drafts';
 import { adminEventRoutes } from '#api/admin/events';
 import { adminFunctionRoutes } from '#api/admin/functions';
@@ -38,6 +39,7 @@ export function adminRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth): void
   adminUsageRoutes(app, deps);
   adminVariableRoutes(app, deps);
   adminFunctionRoutes(app, deps);
+  adminCustomActionRoutes(app, deps);
   adminModelProviderRoutes(app, deps);
   adminWorkflowRoutes(app, deps);
   adminWorkflowFileRoutes(app, deps);

@@ -4,7 +4,7 @@ import { type ApiApp, payloadBodyLimit } from '#api/app';
 import { accountCallerOf } from '#api/caller';
 import type { ApiDeps } from '#api/deps';
 import { wireFieldType } from '#api/v2/application-shape';
-import { executeAction } from '#connections/index';
+import { connectorWithCustomActions, executeAction } from '#connections/index';
 import { AppError } from '#domain/errors';
 
 const tags = ['Actions'];
@@ -14,12 +14,6 @@ const base = '/api/v2/integration-schema/:slug/actions';
 
 /** Calling an app for a linked account: spec/api §4.4. */
 export function actionRoutes(app: ApiApp, deps: ApiDeps): void {
-  function connectorOf(slug: string, orgId: string) {
-    const connector = deps.connectors.get(slug);
-    if (connector === undefined) throw new AppError('app_not_found', { slug, orgId });
-    return connector;
-  }
-
   app.get(
     base,
     {
@@ -41,9 +35,10 @@ export function actionRoutes(app: ApiApp, deps: ApiDeps): void {
         },
       },
     },
-    (request) => {
+    async (request) => {
       const { tenant } = accountCallerOf(request);
-      return Object.entries(connectorOf(request.params.slug, tenant.orgId).actions).map(([id, action]) => ({
+      const { actions } = await connectorWithCustomActions(deps, tenant, request.params.slug);
+      return Object.entries(actions).map(([id, action]) => ({
         action_id: id,
         name: action.label,
         description: action.help,
@@ -76,10 +71,10 @@ export function actionRoutes(app: ApiApp, deps: ApiDeps): void {
         },
       },
     },
-    (request) => {
+    async (request) => {
       const { tenant } = accountCallerOf(request);
       const { slug, action_id: actionId } = request.params;
-      const connector = connectorOf(slug, tenant.orgId);
+      const connector = await connectorWithCustomActions(deps, tenant, slug, actionId);
       try {
         return actionSchema(connector, actionId).map((field) => ({
           name: field.name,

@@ -36,8 +36,8 @@ export const appAction = nodeType<ActionSettings>({
     effect:
       'as the action declares it: `read`, `repeatable` or `once`. A custom action without a declared effect goes by its method: GET is `read`, PUT and DELETE are `repeatable`, POST and PATCH `once`; an action that sends an idempotency key is `repeatable`.',
   },
-  effect: ({ slug, actionId, input }, { services, idempotencyKey, appSlug }) =>
-    services.actionEffect({ slug: slug ?? appSlug ?? '', actionId, input, idempotencyKey }),
+  effect: ({ slug, actionId, input }, { services, tenant, idempotencyKey, appSlug }) =>
+    services.actionEffect({ tenant, slug: slug ?? appSlug ?? '', actionId, input, idempotencyKey }),
   fields: {
     app: { type: 'app', label: 'App', required: true },
     action: { type: 'action', label: 'Action', required: true },

@@ -1,8 +1,9 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { AppError } from '#domain/errors';
+import { optionalNumber } from '#domain/optional-number';
 import { done, nodeType, type NodeContext, type NodeOutcome } from '#engine/nodes/node-type';
-import { flag, lifetime, lifetimeOf, optionalNumber } from '#engine/nodes/settings';
+import { flag, lifetime, lifetimeOf } from '#engine/nodes/settings';
 import {
   archiveKind,
   limited,

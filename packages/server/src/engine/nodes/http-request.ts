@@ -1,8 +1,8 @@
 import { isRecord } from '#domain/exact-json';
+import type { PageRequest } from '#domain/paging';
 import { asText } from '#domain/template';
 import type { HttpNodeRequest } from '#engine/node-services';
 import type { HttpSettings } from '#engine/nodes/http-settings';
-import type { PageRequest } from '#engine/nodes/http-paging';
 
 const contentTypes = {
   json: 'application/json',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isForbiddenName } from '#domain/exact-json';
+import { pagination } from '#domain/paging';
 import { asText } from '#domain/template';
-import { pagination } from '#engine/nodes/http-paging';
 import { flag, lifetime, lifetimeOf } from '#engine/nodes/settings';
 
 const pairs = z.array(

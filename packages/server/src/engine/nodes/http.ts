@@ -1,16 +1,8 @@
-import { createHash } from 'node:crypto';
 import { parseExactJson } from '#domain/exact-json';
+import { type PageAnswer, PagesTooLarge, readPages, type Pagination } from '#domain/paging';
 import { isSecretName } from '#domain/secret-name';
 import type { HttpNodeResponse } from '#engine/node-services';
 import { curlCommand } from '#engine/nodes/curl';
-import {
-  firstPage,
-  mergedBody,
-  nextPage,
-  recordsOf,
-  type PageAnswer,
-  type Pagination,
-} from '#engine/nodes/http-paging';
 import { atPage, requestOf } from '#engine/nodes/http-request';
 import { httpSettings, type HttpSettings } from '#engine/nodes/http-settings';
 import {
@@ -152,46 +144,27 @@ function judged(
   });
 }
 
-/** What all pages of one node may hold together; larger extracts are asked for in several nodes. */
-const largestTotal = 64 * 1024 * 1024;
-
 async function allPages(given: HttpSettings, paging: Pagination, ctx: NodeContext): Promise<NodeOutcome> {
-  const bodies: unknown[] = [];
-  let last: PageAnswer | undefined;
-  let lastHash = '';
-  let records = 0;
-  let total = 0;
-  let page = firstPage(paging, ctx.begunAt);
-  for (let index = 0; page !== undefined; index += 1) {
-    const at = atPage(given, page);
-    if (at.url.origin !== given.url.origin) {
-      throw new Refused({
-        message: `The answer names "${at.url.origin}" for the next page; pages are read from ${given.url.origin} only.`,
-        retry: 'never',
-      });
-    }
-    last = await ctx.page(index, () => ask(at, ctx));
-    const text = JSON.stringify(last.body) ?? 'null';
-    const hash = createHash('sha256').update(text).digest('base64');
-    // A provider that does not know the parameter answers the same page for ever.
-    if (hash === lastHash) break;
-    lastHash = hash;
-    total += text.length;
-    if (total > largestTotal) {
-      throw new Refused({
-        message: `The pages hold more than ${largestTotal / 1024 / 1024} MiB together after page ${index + 1}. Ask for less at a time, or set "max_pages".`,
-        retry: 'never',
-      });
-    }
-    bodies.push(last.body);
-    records += recordsOf(paging, last.body)?.length ?? 0;
-    page = nextPage(paging, index, last, records, ctx.begunAt);
-    if (page === undefined && index + 1 >= paging.max_pages) {
+  try {
+    const { last, body, isCut } = await readPages(paging, ctx.begunAt, (page, index) => {
+      const at = atPage(given, page);
+      if (at.url.origin !== given.url.origin) {
+        throw new Refused({
+          message: `The answer names "${at.url.origin}" for the next page; pages are read from ${given.url.origin} only.`,
+          retry: 'never',
+        });
+      }
+      return ctx.page(index, () => ask(at, ctx));
+    });
+    if (isCut) {
       ctx.log('warn', `Stopped after ${paging.max_pages} pages ("max_pages"); there may be more.`);
     }
+    const { status, headers } = last ?? { status: 204, headers: {} };
+    return done({ status, headers, body }, undefined, status);
+  } catch (error) {
+    if (error instanceof PagesTooLarge) return failed({ message: error.message, retry: 'never' });
+    throw error;
   }
-  const { status, headers } = last ?? { status: 204, headers: {} };
-  return done({ status, headers, body: mergedBody(bodies) ?? null }, undefined, status);
 }
 
 type FileSettings = NonNullable<HttpSettings['file']>;

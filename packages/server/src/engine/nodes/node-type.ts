@@ -182,8 +182,13 @@ export type SettingsContext = Pick<NodeContext, 'tenant' | 'linkedAccount' | 'ex
 type EffectOf<Settings> = {
   decide(
     settings: Settings,
-    context: { services: NodeServices; idempotencyKey: string; appSlug: string | undefined },
-  ): NodeEffect;
+    context: {
+      services: NodeServices;
+      tenant: Tenant;
+      idempotencyKey: string;
+      appSlug: string | undefined;
+    },
+  ): NodeEffect | Promise<NodeEffect>;
 }['decide'];
 
 export interface NodeType<Settings = unknown> {

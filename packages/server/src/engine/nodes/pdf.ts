@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { optionalNumber } from '#domain/optional-number';
 import { done, nodeType, type NodeContext, type NodeOutcome } from '#engine/nodes/node-type';
-import { fileList, flag, lifetime, lifetimeOf, optionalNumber } from '#engine/nodes/settings';
+import { fileList, flag, lifetime, lifetimeOf } from '#engine/nodes/settings';
 import { readAll } from '#files/index';
 import { runIsolated } from '#formats/index';
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '#domain/errors';
+import { optionalNumber } from '#domain/optional-number';
 import { asText } from '#domain/template';
 
 /** Forms of settings that several node types share. */
@@ -60,15 +61,6 @@ export function flag(fallback: boolean) {
       if (given === undefined || given === null || given === '') return fallback;
       return given === true || given === 1 || /^(true|yes|on|1)$/i.test(asText(given));
     });
-}
-
-/** A number that may come as text; empty counts as left out. */
-export function optionalNumber(from: number, to: number) {
-  const rule = `must be a number from ${from} to ${to}`;
-  return z.preprocess(
-    (given) => (given === '' || given === null ? undefined : given),
-    z.coerce.number(rule).min(from, rule).max(to, rule).optional(),
-  );
 }
 
 /** How long a file lives: `infinite_expiry` for ever, else `ttl` seconds (absent: the store's default). */
