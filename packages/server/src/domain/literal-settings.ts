@@ -50,7 +50,7 @@ function isLiteral(value: unknown): boolean {
 
 /** The fields of an object schema, also behind what reads its result on or its input before. */
 function shapeOf(schema: z.ZodType): Readonly<Record<string, z.ZodType>> {
-  if (schema instanceof z.ZodObject) return schema.shape as Record<string, z.ZodType>;
+  if (schema instanceof z.ZodObject) return schema.shape;
   if (schema instanceof z.ZodPipe) {
     const { in: before, out } = schema as z.ZodPipe<z.ZodType, z.ZodType>;
     return shapeOf(before instanceof z.ZodTransform ? out : before);

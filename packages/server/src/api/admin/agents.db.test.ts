@@ -295,7 +295,7 @@ test('workflows are tools: each call is one child, held by no worker, and nothin
   });
   await until(async () => (await execution(id))['waiting_on'] === 'sub_flow');
   assert.deepEqual(
-    (seen[0]?.body.tools as { function: { name: string; description: string } }[]).map(
+    (seen[0]!.body.tools as { function: { name: string; description: string } }[]).map(
       ({ function: { name, description } }) => [name, description],
     ),
     [

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { runAgent, toolName, type AgentTool } from '#agents/index';
 import { AppError } from '#domain/errors';
+import { secretsIn } from '#domain/masking/index';
 import { done, nodeType, suspended, type NodeContext, type NodeOutcome } from '#engine/nodes/node-type';
 
 const limits = { steps: 50, timeoutS: 3_600, tools: 50, servers: 10, memory: 100 };
@@ -253,6 +254,7 @@ async function workflowToolOf({ workflow, description }: WorkflowTool, ctx: Node
         },
         workflow,
         payload: input,
+        secrets: secretsIn(ctx.mask(input)),
         mode: ctx.mode,
         linkedAccount,
         configId: ctx.configId,
@@ -260,6 +262,7 @@ async function workflowToolOf({ workflow, description }: WorkflowTool, ctx: Node
       });
       if ('refusal' in started) return { text: started.refusal, isError: true };
       const child = await subFlows.result(tenant, started.executionId);
+      if (child.state !== 'unfinished' && child.state !== 'gone') ctx.learnSecret(child.secrets);
       switch (child.state) {
         case 'unfinished':
           throw new Unfinished(started.executionId);
@@ -291,7 +294,7 @@ async function actionToolOf(
     name: toolName(app, action),
     description: description ?? `${described.app}: ${described.label}. ${described.help}`,
     parameters: described.parameters,
-    effectOf: described.effectOf,
+    effectOf: (input, key) => described.effectOf(input, key),
     async call(input, key) {
       try {
         const result = await services.executeAction({

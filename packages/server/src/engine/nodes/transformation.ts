@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '#domain/errors';
 import { isForbiddenName, isRecord, parseExactJson } from '#domain/exact-json';
+import { secretsIn } from '#domain/masking/index';
 import { asText } from '#domain/template';
 import { done, failed, nodeType, type NodeContext, type NodeOutcome } from '#engine/nodes/node-type';
 import { readAll } from '#files/index';
@@ -149,6 +150,7 @@ async function startForEach(
       },
       workflow,
       payload,
+      secrets: secretsIn(ctx.mask(payload)),
       mode: 'async',
       linkedAccount: ctx.linkedAccount,
       configId: ctx.configId,
@@ -175,6 +177,7 @@ async function rowsOf(given: Settings, ctx: NodeContext): Promise<readonly unkno
     case 'json':
       return rowsIn(typeof value === 'string' ? jsonOf(text, name) : value, given);
   }
+  return given.source_format satisfies never;
 }
 
 async function contentOf(
