@@ -3,6 +3,7 @@ import { runAgent, toolName, type AgentTool } from '#agents/index';
 import { AppError } from '#domain/errors';
 import { secretsIn } from '#domain/masking/index';
 import { done, nodeType, suspended, type NodeContext, type NodeOutcome } from '#engine/nodes/node-type';
+import { placeIn } from '#engine/nodes/sub-flow';
 
 const limits = { steps: 50, timeoutS: 3_600, tools: 50, servers: 10, memory: 100 };
 
@@ -250,7 +251,9 @@ async function workflowToolOf({ workflow, description }: WorkflowTool, ctx: Node
         parent: {
           executionId: ctx.executionId,
           nodeId: ctx.nodeId,
-          batch: ctx.batch === '' ? at : `${ctx.batch}/${at}`,
+          batch: placeIn(ctx.batch, at),
+          firstBatch: placeIn(ctx.firstBatch, at),
+          isAwaited: true,
         },
         workflow,
         payload: input,

@@ -154,3 +154,8 @@ function outcomeOf(executionId: string, child: Exclude<ChildResult, { state: 'un
 function childFailure(failure: Omit<NodeFailure, 'retry'>): NodeOutcome {
   return failed({ ...failure, retry: 'never' });
 }
+
+/** The place of one of several children that a node starts, as the iterations of a loop are written. */
+export function placeIn(batch: string, at: string): string {
+  return batch === '' ? at : `${batch}/${at}`;
+}

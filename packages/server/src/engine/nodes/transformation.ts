@@ -4,6 +4,7 @@ import { isForbiddenName, isRecord, parseExactJson } from '#domain/exact-json';
 import { secretsIn } from '#domain/masking/index';
 import { asText } from '#domain/template';
 import { done, failed, nodeType, type NodeContext, type NodeOutcome } from '#engine/nodes/node-type';
+import { placeIn } from '#engine/nodes/sub-flow';
 import { readAll } from '#files/index';
 import { columnNames, parseCsv, parseX12, parseXml, readEscapes, rowObject } from '#formats/index';
 
@@ -146,7 +147,9 @@ async function startForEach(
       parent: {
         executionId: ctx.executionId,
         nodeId: ctx.nodeId,
-        batch: ctx.batch === '' ? at : `${ctx.batch}/${at}`,
+        batch: placeIn(ctx.batch, at),
+        firstBatch: placeIn(ctx.firstBatch, at),
+        isAwaited: false,
       },
       workflow,
       payload,
