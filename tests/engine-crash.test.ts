@@ -3,47 +3,50 @@ import { describe, test } from 'node:test';
 import { crashPoints } from '../packages/server/src/engine/crash-points.ts';
 import { type CrashBench, type EndedExecution, openCrashBench } from './engine/crash-bench.ts';
 
-/** What holds whatever was killed where. */
+/** What holds whatever was killed where; if it does not, what the workers said is told too. */
 function assertPromises(bench: CrashBench, executions: readonly EndedExecution[]): void {
-  for (const { id, workflow_id, state, error_text, outcomes } of executions) {
-    if (workflow_id === 'loop') {
-      assertLoop(bench, id, state, outcomes);
-      continue;
+  try {
+    for (const execution of executions) {
+      if (execution.workflow_id === 'loop') assertLoop(bench, execution);
+      else assertChain(bench, execution);
     }
-    const counts = ['2', '3', '4'].map((node) => bench.effects.get(`${id}:${node}:0`) ?? 0);
-    for (const [node, count] of Object.entries(outcomes)) {
-      assert.equal(count, 1, `node ${node} of ${id} has ${count} outcomes`);
-    }
-    if (workflow_id === 'once') {
-      assert.ok(
-        counts.every((count) => count <= 1),
-        `an effect of ${id} that must happen once happened ${counts.join(', ')} times`,
-      );
-      if (state === 'errored') assert.match(error_text ?? '', /nobody knows whether the call arrived/);
-      else assert.equal(state, 'completed');
-    } else {
-      assert.equal(state, 'completed');
-      assert.ok(
-        counts.every((count) => count === 1 || count === 2),
-        `the effects of ${id} happened ${counts.join(', ')} times`,
-      );
-      // Only the step in flight may repeat: everything before it was in the journal.
-      assert.ok(
-        counts.filter((count) => count === 2).length <= 1,
-        `more than one step of ${id} was repeated`,
-      );
-    }
-    if (state === 'completed') assert.deepEqual(Object.keys(outcomes).sort(), ['1', '2', '3', '4', '5']);
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n\nWhat the workers said:\n${bench.log()}`, {
+      cause: error,
+    });
   }
 }
 
-/** Each of five iterations ended once; of each, only the call in flight may have been made again. */
-function assertLoop(
+/** Every step ended once; only the one in flight may have been made again, if it may. */
+function assertChain(
   bench: CrashBench,
-  id: string,
-  state: string,
-  outcomes: EndedExecution['outcomes'],
+  { id, workflow_id, state, error_text, outcomes }: EndedExecution,
 ): void {
+  const counts = ['2', '3', '4'].map((node) => bench.effects.get(`${id}:${node}:0`) ?? 0);
+  for (const [node, count] of Object.entries(outcomes)) {
+    assert.equal(count, 1, `node ${node} of ${id} has ${count} outcomes`);
+  }
+  if (workflow_id === 'once') {
+    assert.ok(
+      counts.every((count) => count <= 1),
+      `an effect of ${id} that must happen once happened ${counts.join(', ')} times`,
+    );
+    if (state === 'errored') assert.match(error_text ?? '', /nobody knows whether the call arrived/);
+    else assert.equal(state, 'completed');
+  } else {
+    assert.equal(state, 'completed');
+    assert.ok(
+      counts.every((count) => count === 1 || count === 2),
+      `the effects of ${id} happened ${counts.join(', ')} times`,
+    );
+    // Only the step in flight may repeat: everything before it was in the journal.
+    assert.ok(counts.filter((count) => count === 2).length <= 1, `more than one step of ${id} was repeated`);
+  }
+  if (state === 'completed') assert.deepEqual(Object.keys(outcomes).sort(), ['1', '2', '3', '4', '5']);
+}
+
+/** Each of five iterations ended once; of each, only the call in flight may have been made again. */
+function assertLoop(bench: CrashBench, { id, state, outcomes }: EndedExecution): void {
   assert.equal(state, 'completed');
   const items = ['2:0', '2:1', '2:2', '2:3', '2:4'];
   const places = items.flatMap((item) => [`2 in ${item}`, `3 in ${item}`, `4 in ${item}`]);
@@ -72,7 +75,8 @@ const isOfSuspension = (name: string): boolean => /^(suspend|wake)\./.test(name)
 
 describe(
   'a process killed at a named point loses nothing and repeats no finished step',
-  { concurrency: 3, timeout: 240_000 },
+  // Most of each is waiting until the others believe that the dead process is dead.
+  { concurrency: 5, timeout: 240_000 },
   () => {
     for (const point of crashPoints.filter((name) => !isTakeover(name) && !isOfBatch(name))) {
       test(`killed at ${point}`, async () => {
@@ -80,8 +84,7 @@ describe(
         const start = isOfSuspension(point) ? Array.from({ length: 10 }, () => 'nap') : ofBoth(5);
         const victim = bench.startWorker({ crashAt: point, start });
         assert.equal(await victim.exited, 'SIGKILL');
-        const survivor = bench.startWorker();
-        await survivor.ready;
+        await bench.startSurvivor();
         const executions = await bench.allEnded(20_000);
         // A start that was not committed was not promised: only what the dead process had written may be there.
         if (point === 'start.before-commit') assert.equal(executions.length, 0);
@@ -103,7 +106,7 @@ describe(
         const start = Array.from({ length: 5 }, () => 'loop');
         const victim = bench.startWorker({ crashAt: point, start });
         assert.equal(await victim.exited, 'SIGKILL');
-        bench.startWorker();
+        await bench.startSurvivor();
         const executions = await bench.allEnded(20_000);
         assert.equal(executions.length, 5);
         assertPromises(bench, executions);
@@ -117,7 +120,7 @@ describe(
         assert.equal(await victim.exited, 'SIGKILL');
         const rescuer = bench.startWorker({ crashAt: point });
         assert.equal(await rescuer.exited, 'SIGKILL');
-        bench.startWorker();
+        await bench.startSurvivor();
         const executions = await bench.allEnded(30_000);
         assert.equal(executions.length, 10);
         assertPromises(bench, executions);
@@ -128,11 +131,12 @@ describe(
 
 test('a frozen worker that wakes after its runs were taken writes nothing, and works again under a new id', async () => {
   await using bench = await openCrashBench();
-  bench.sinkDelayMs = 500;
+  const answer = bench.holdSink();
   const frozen = bench.startWorker({ start: ofBoth(20) });
   await frozen.ready;
   await until(async () => (await running(bench)) === 40);
   frozen.kill('SIGSTOP');
+  answer();
   const survivor = bench.startWorker();
   await survivor.ready;
   const executions = await bench.allEnded(20_000);
@@ -144,7 +148,8 @@ test('a frozen worker that wakes after its runs were taken writes nothing, and w
 
 test('kill -9 of one of two workers among 1,000 running executions: each ends once, taken over in under 10 s', async () => {
   await using bench = await openCrashBench();
-  bench.sinkDelayMs = 1_500;
+  // However slow the machine: all are in the midst of their first call.
+  const answer = bench.holdSink();
   const victim = bench.startWorker({ start: ofBoth(500), concurrency: 500 });
   await victim.ready;
   bench.startWorker({ concurrency: 1_000 });
@@ -153,6 +158,7 @@ test('kill -9 of one of two workers among 1,000 running executions: each ends on
   assert.ok(biggest !== undefined && biggest.runs >= 100, 'the victim runs too little to prove anything');
   victim.kill();
   assert.equal(await victim.exited, 'SIGKILL');
+  answer();
   const killedAt = Date.now();
   await until(async () => (await owners(bench)).length <= 1);
   const takeoverMs = Date.now() - killedAt;

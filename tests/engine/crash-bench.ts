@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { createTestDatabase, type TestDatabase } from '../../packages/server/src/db/testing.ts';
 import { newId } from '../../packages/server/src/domain/ids.ts';
+import { openCrashWorker } from './crash-worker.ts';
 
 /** A database with workflows, a sink that counts effects, and processes with the real engine to kill. */
 export interface CrashBench extends AsyncDisposable {
@@ -14,9 +15,15 @@ export interface CrashBench extends AsyncDisposable {
   /** How often each idempotency key arrived. */
   readonly effects: ReadonlyMap<string, number>;
   readonly sinkUrl: string;
+  /** What all workers said so far. */
+  log(): string;
   /** How long the sink takes to answer. */
   sinkDelayMs: number;
+  /** From now on the sink answers nobody, until the function is called that this returns. */
+  holdSink(): () => void;
   startWorker(options?: { crashAt?: string; start?: readonly string[]; concurrency?: number }): WorkerProcess;
+  /** Another worker, in this very process: for whoever is not to be killed, a process of its own proves nothing. */
+  startSurvivor(): Promise<void>;
   /** Waits until every execution has ended, and returns them. */
   allEnded(timeoutMs: number): Promise<EndedExecution[]>;
 }
@@ -90,11 +97,14 @@ export async function openCrashBench(): Promise<CrashBench> {
   }
 
   const effects = new Map<string, number>();
+  let held = Promise.resolve();
   const workers = new Set<ChildProcess>();
+  const survivors: { end(): Promise<void> }[] = [];
+  let log = '';
   const server = createServer((request, response) => {
     const key = String(request.headers['idempotency-key']);
     effects.set(key, (effects.get(key) ?? 0) + 1);
-    setTimeout(() => response.end('{}'), bench.sinkDelayMs);
+    setTimeout(() => void held.then(() => response.end('{}')), bench.sinkDelayMs);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -107,10 +117,17 @@ export async function openCrashBench(): Promise<CrashBench> {
     effects,
     sinkUrl,
     sinkDelayMs: 0,
+    log: () => log,
+    holdSink() {
+      const gate = Promise.withResolvers<void>();
+      held = gate.promise;
+      return gate.resolve;
+    },
     startWorker({ crashAt, start, concurrency } = {}) {
       const child = spawn(process.execPath, [path.join(import.meta.dirname, 'worker-program.ts')], {
-        stdio: ['ignore', 'pipe', 'inherit'],
+        stdio: ['ignore', 'pipe', 'pipe'],
         env: {
+          NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
           DATABASE_URL: database.url,
           SINK_URL: sinkUrl,
           ...(crashAt === undefined ? {} : { CRASH_AT: crashAt }),
@@ -125,8 +142,17 @@ export async function openCrashBench(): Promise<CrashBench> {
         workers.delete(child);
         return signal as string | null;
       });
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.setEncoding('utf8').on('data', (text: string) => (log += text));
+      }
       const ready = once(child.stdout, 'data').then(() => undefined);
       return { ready, exited, kill: (signal = 'SIGKILL') => void child.kill(signal) };
+    },
+    async startSurvivor() {
+      const write = (text: string): void => void (log += text);
+      survivors.push(
+        await openCrashWorker({ databaseUrl: database.url, sinkUrl, concurrency: 500 }, { write }),
+      );
     },
     async allEnded(timeoutMs) {
       const deadline = Date.now() + timeoutMs;
@@ -136,14 +162,14 @@ export async function openCrashBench(): Promise<CrashBench> {
         );
         if (rows[0]?.count === 0) return readEnded(database);
         if (Date.now() > deadline)
-          throw new Error(`${rows[0]?.count} executions have not ended after ${timeoutMs} ms.`);
+          throw new Error(`${rows[0]?.count} executions have not ended after ${timeoutMs} ms.\n${log}`);
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     },
     async [Symbol.asyncDispose]() {
       const exits = Array.from(workers, (worker) => once(worker, 'exit'));
       for (const worker of workers) worker.kill('SIGKILL');
-      await Promise.all(exits);
+      await Promise.all([...exits, ...survivors.map((survivor) => survivor.end())]);
       server.closeAllConnections();
       server.close();
       await database.drop();
