@@ -17,7 +17,7 @@ export interface RecoveryFilter {
   /** Bounds on when the failure last came in: from inclusive, to exclusive. */
   readonly from?: Date | undefined;
   readonly to?: Date | undefined;
-  /** Stands in the error, the name of the node, the key, a column or the context, whatever the case. */
+  /** Stands in the error, the name of the node, a key of the author's, a column or the context, whatever the case. */
   readonly text?: string | undefined;
 }
 
@@ -83,8 +83,8 @@ const matching = `r.org_id = $1 and r.environment = $2 and ($3::text[] is null o
   and ($6::text is null or r.workflow_id = $6) and ($7::text is null or r.error_class = $7)
   and ($8::text is null or r.account_id = $8) and ($9::timestamptz is null or r.last_seen_at >= $9)
   and ($10::timestamptz is null or r.last_seen_at < $10)
-  and ($11::text is null or strpos(lower(concat_ws(chr(10), r.error_message, r.failed_node_name, r.dedup_key,
-    r.column_values, r.context)), lower($11)) > 0)
+  and ($11::text is null or strpos(lower(concat_ws(chr(10), r.error_message, r.failed_node_name,
+    case when r.dedup_key !~ '^[0-9a-f]{24}:' then r.dedup_key end, r.column_values, r.context)), lower($11)) > 0)
   and ($12::text is null or r.execution_id = $12 or r.root_execution_id = $12)`;
 
 function matchValues(tenant: Tenant, filter: RecoveryFilter): unknown[] {

@@ -1,4 +1,4 @@
 export { changeQueue, createQueue, deleteQueue, getQueue, listQueues } from '#recovery/queues';
 export { editContext, endMany, endRecord, getRecord, listRecords, type Selection } from '#recovery/records';
-export { arrived, resend, resendMany, sendAgain, type Resent } from '#recovery/resend';
+export { arrived, resend, resendMany, sendAgain } from '#recovery/resend';
 export { recordsCsv } from '#recovery/export';
