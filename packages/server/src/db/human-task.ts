@@ -22,13 +22,15 @@ export interface HumanTaskRow {
   readonly mail: HumanTaskMail;
   readonly form_sealed: Buffer;
   readonly answer_sealed: Buffer | null;
+  readonly mail_sealed: Buffer | null;
+  readonly resent_count: number;
   readonly due_at: Date;
   readonly created_at: Date;
   readonly updated_at: Date;
 }
 
 const columns = `t.id, t.org_id, t.environment, t.execution_id, t.node_id, t.batch, t.title, t.receivers, t.status,
-  t.mail, t.form_sealed, t.answer_sealed, t.due_at, t.created_at, t.updated_at`;
+  t.mail, t.form_sealed, t.answer_sealed, t.mail_sealed, t.resent_count, t.due_at, t.created_at, t.updated_at`;
 const isAtPlace = `t.org_id = $1 and t.environment = $2 and t.execution_id = $3 and t.node_id = $4 and t.batch = $5`;
 const placeValues = ({ orgId, environment }: Tenant, place: HumanTaskPlace): string[] => [
   orgId,
@@ -61,14 +63,15 @@ export async function insertHumanTask(
     readonly title: string;
     readonly receivers: readonly string[];
     readonly formSealed: Buffer;
+    readonly mailSealed: Buffer;
     readonly dueAt: Date;
     readonly at: Date;
   },
 ): Promise<void> {
   await pool.query(
     `insert into human_task (org_id, environment, execution_id, node_id, batch, id, token_hash, title, receivers,
-       form_sealed, due_at, created_at, updated_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
+       form_sealed, mail_sealed, due_at, created_at, updated_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
      on conflict (execution_id, node_id, batch) do nothing`,
     [
       ...placeValues(tenant, place),
@@ -77,6 +80,7 @@ export async function insertHumanTask(
       task.title,
       task.receivers,
       task.formSealed,
+      task.mailSealed,
       task.dueAt,
       task.at,
     ],
@@ -96,6 +100,39 @@ export async function moveHumanTaskMail(
     [tenant.orgId, tenant.environment, id, from, to],
   );
   return rowCount === 1;
+}
+
+/** A task by its own id, while its execution lives. */
+export async function findLivingHumanTask(
+  pool: Pool,
+  tenant: Tenant,
+  id: string,
+): Promise<HumanTaskRow | undefined> {
+  const { rows } = await pool.query<HumanTaskRow>(
+    `select ${columns} from human_task t
+     where t.org_id = $1 and t.environment = $2 and t.id = $3 and exists (
+       select from execution e where e.id = t.execution_id and e.finished_at is null and e.stop_requested_at is null)`,
+    [tenant.orgId, tenant.environment, id],
+  );
+  return rows[0];
+}
+
+/**
+ * Counts that a task is mailed once more. Of two who ask at once one does.
+ *
+ * @returns the number of this mail; undefined: somebody else was faster
+ */
+export async function countResentHumanTask(
+  pool: Pool,
+  tenant: Tenant,
+  { id, resent_count: before }: Pick<HumanTaskRow, 'id' | 'resent_count'>,
+): Promise<number | undefined> {
+  const { rowCount } = await pool.query(
+    `update human_task set resent_count = resent_count + 1
+     where org_id = $1 and environment = $2 and id = $3 and resent_count = $4`,
+    [tenant.orgId, tenant.environment, id, before],
+  );
+  return rowCount === 1 ? before + 1 : undefined;
 }
 
 /** The time of a task is over, unless it was sent in before. */

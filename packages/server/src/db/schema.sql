@@ -925,6 +925,8 @@ table human_task
   due_at timestamp with time zone not null
   created_at timestamp with time zone not null
   updated_at timestamp with time zone not null
+  mail_sealed bytea
+  resent_count integer not null default 0
   human_task_execution_id_node_id_batch_key: UNIQUE (execution_id, node_id, batch)
   human_task_token_hash_key: UNIQUE (token_hash)
   human_task_pkey: PRIMARY KEY (id)

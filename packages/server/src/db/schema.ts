@@ -413,6 +413,8 @@ export interface HumanTaskTable extends TenantColumns {
   mail: Generated<HumanTaskMail>;
   form_sealed: Buffer;
   answer_sealed: Buffer | null;
+  mail_sealed: Buffer | null;
+  resent_count: Generated<number>;
   due_at: Timestamp;
   created_at: Timestamp;
   updated_at: Timestamp;

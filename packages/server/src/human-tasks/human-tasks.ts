@@ -3,9 +3,11 @@ import type { Pool } from 'pg';
 import { clientTransaction } from '#db/client-transaction';
 import {
   answerHumanTask,
+  countResentHumanTask,
   expireHumanTask,
   findHumanTask,
   findHumanTaskByToken,
+  findLivingHumanTask,
   type HumanTaskPlace,
   type HumanTaskRow,
   insertHumanTask,
@@ -70,6 +72,13 @@ export interface HumanTasks {
     place: HumanTaskPlace,
     task: NewHumanTask,
   ): Promise<{ readonly dueAt: Date; readonly mail: TaskMail }>;
+  /**
+   * Mails the link of a task that still waits once more, to the same people: a person asked for it.
+   *
+   * @throws AppError `not_found`, `human_task_closed`, `wrong_state` (its first mail is on its way, or was refused
+   *   again), `mail_not_configured`, `egress_forbidden`
+   */
+  resend(tenant: Tenant, id: string): Promise<{ readonly rejected: readonly string[] }>;
   /** What came of the task of a node that goes on; from now on nothing else does. */
   settle(tenant: Tenant, place: HumanTaskPlace): Promise<TaskEnd>;
   /** @throws AppError `human_task_not_found` */
@@ -98,7 +107,18 @@ export function createHumanTasks(deps: {
       .update([tenant.orgId, tenant.environment, executionId, nodeId, batch].join('\n'))
       .digest('base64url');
 
-  async function sendOnce(tenant: Tenant, task: HumanTaskRow, url: string, mail: NewHumanTask['mail']) {
+  /** The message with the link in it. */
+  function filled(mail: NewHumanTask['mail'], token: string): NewHumanTask['mail'] {
+    const url = `${deps.config.publicUrl}/tasks/${token}`;
+    return {
+      ...mail,
+      subject: mail.subject.replaceAll(formUrl, url),
+      text: mail.text?.replaceAll(formUrl, url),
+      html: mail.html?.replaceAll(formUrl, url),
+    };
+  }
+
+  async function sendOnce(tenant: Tenant, task: HumanTaskRow, letter: NewHumanTask['mail']) {
     if (task.mail === 'sent') return { kind: 'sent_before' } as const;
     const move = moveHumanTaskMail.bind(undefined, pool, tenant, task.id);
     if (!(await move('due', 'sending'))) {
@@ -109,10 +129,7 @@ export function createHumanTasks(deps: {
     let result: Awaited<ReturnType<Mail['send']>>;
     try {
       result = await deps.mail.send(tenant, {
-        ...mail,
-        subject: mail.subject.replaceAll(formUrl, url),
-        text: mail.text?.replaceAll(formUrl, url),
-        html: mail.html?.replaceAll(formUrl, url),
+        ...letter,
         // Of this task alone: a retry of the execution makes another task, whose mail is another one.
         idempotencyKey: `human-task:${task.id}`,
       });
@@ -152,6 +169,7 @@ export function createHumanTasks(deps: {
       let row = await findHumanTask(pool, tenant, place);
       if (row === undefined) {
         const at = clock.now();
+        const { signal: _ofThisAttempt, ...letter } = mail;
         const id = newId(at.getTime());
         await insertHumanTask(pool, tenant, place, {
           id,
@@ -159,13 +177,40 @@ export function createHumanTasks(deps: {
           title: listedAs,
           receivers: mail.to.map(({ address }) => address),
           formSealed: vault.sealJson(form, sealContext('human_task.form_sealed', id)),
+          mailSealed: vault.sealJson(letter, sealContext('human_task.mail_sealed', id)),
           dueAt,
           at,
         });
         row = (await findHumanTask(pool, tenant, place))!;
       }
-      const url = `${deps.config.publicUrl}/tasks/${token}`;
-      return { dueAt: row.due_at, mail: await sendOnce(tenant, row, url, mail) };
+      return { dueAt: row.due_at, mail: await sendOnce(tenant, row, filled(mail, token)) };
+    },
+    async resend(tenant, id) {
+      const row = await findLivingHumanTask(pool, tenant, id);
+      if (row === undefined) throw new AppError('not_found', { what: 'Human task', id });
+      const status = statusOf(row);
+      if (status !== 'WAITING') throw new AppError('human_task_closed', { status });
+      if (row.mail === 'due' || row.mail === 'sending' || row.mail_sealed === null) {
+        throw new AppError('wrong_state', {
+          reason: 'The mail of this task is still being sent by its workflow.',
+        });
+      }
+      const nth = await countResentHumanTask(pool, tenant, row);
+      if (nth === undefined) {
+        throw new AppError('wrong_state', { reason: 'Somebody else is sending this mail again right now.' });
+      }
+      const mail = vault.openJson(
+        row.mail_sealed,
+        sealContext('human_task.mail_sealed', row.id),
+      ) as NewHumanTask['mail'];
+      const place = { executionId: row.execution_id, nodeId: row.node_id, batch: row.batch };
+      const result = await deps.mail.send(tenant, {
+        ...filled(mail, tokenOf(tenant, place)),
+        idempotencyKey: `human-task:${row.id}:${nth}`,
+      });
+      if (!result.isSent) throw new AppError('wrong_state', { reason: result.message });
+      await moveHumanTaskMail(pool, tenant, row.id, row.mail, 'sent');
+      return { rejected: result.rejected };
     },
     async settle(tenant, place) {
       await expireHumanTask(pool, tenant, place, clock.now());

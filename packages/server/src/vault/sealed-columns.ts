@@ -12,6 +12,7 @@ export const sealedColumns = {
   'data_record.fields_sealed': { key: ['table_id', 'id'] },
   'human_task.answer_sealed': { key: ['id'] },
   'human_task.form_sealed': { key: ['id'] },
+  'human_task.mail_sealed': { key: ['id'] },
   'journal.secrets_sealed': { key: ['execution_id', 'seq'] },
   'linked_account.org_credentials_sealed': { key: ['id'] },
   'mail_setting.password_sealed': { key: ['org_id', 'environment'] },

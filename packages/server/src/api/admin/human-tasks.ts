@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { consoleOf } from '#api/admin/guard';
+import { consoleOf, requireAdmin } from '#api/admin/guard';
 import type { ApiApp } from '#api/app';
 import type { ApiDeps } from '#api/deps';
 import { wireTime } from '#api/wire';
@@ -51,6 +51,25 @@ export function adminHumanTaskRoutes(app: ApiApp, deps: ApiDeps): void {
       const rows = await listHumanTasks(deps.pool, tenant, filter, deps.clock.now(), limit + 1);
       const shown = rows.slice(0, limit);
       return { tasks: shown.map(shape), next: rows.length > limit ? (shown.at(-1)?.id ?? null) : null };
+    },
+  );
+
+  app.post(
+    '/api/admin/human-tasks/:id/resend',
+    {
+      config: { auth: 'console' },
+      schema: {
+        tags: ['Dashboard: human tasks'],
+        summary: 'Mail the link of a task that waits once more, to the same people',
+        params: z.object({ id: z.string().max(200) }),
+        response: {
+          200: z.object({ rejected: z.array(z.string()).describe('Receivers that were refused') }),
+        },
+      },
+    },
+    async (request) => {
+      const { rejected } = await deps.humanTasks.resend(requireAdmin(request).tenant, request.params.id);
+      return { rejected: [...rejected] };
     },
   );
 }

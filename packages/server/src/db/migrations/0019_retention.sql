@@ -79,3 +79,8 @@ alter table data_table
   -- the config for which a workflow made it: what the wire calls a data store of that config
   add column app_slug text,
   add column config_id text;
+
+alter table human_task
+  -- what was mailed, so that a person can have it mailed again, and how often that was done
+  add column mail_sealed bytea,
+  add column resent_count integer not null default 0;
