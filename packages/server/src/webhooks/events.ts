@@ -9,8 +9,6 @@ export const alertEvents = [
   'Connection Expired',
 ] as const;
 
-export type AlertEventName = (typeof alertEvents)[number];
-
 /** Ends that a failure rate counts; somebody who stops an execution says nothing about how it was going. */
 export const countedEnds = [
   'Workflow Completed',
