@@ -75,6 +75,7 @@ export async function documentRoutes(app: ApiApp, deps: Pick<ApiDeps, 'config'>)
         },
         { name: 'Tables', description: 'Rows that workflows keep, of the workspace or of one customer.' },
         { name: 'Data references', description: 'Which record of yours is which record in an app.' },
+        { name: 'Data stores', description: 'Rows that workflows keep, read by config.' },
         { name: 'Human tasks', description: 'Forms that workflows wait for, and their answers.' },
         { name: 'Executions', description: 'What ran, step by step; stopping and running again.' },
         {
