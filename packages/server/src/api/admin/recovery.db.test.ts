@@ -300,6 +300,39 @@ describe('a resolution workflow', () => {
     assert.deepEqual([open.count, open.payload, open.attempts], [2, { order: 'd2' }, 1]);
   });
 
+  test('gets the true values of what is masked in the record, and shows them to nobody either', async () => {
+    const pin = 'pin-51H8xT0p';
+    const resolve = await publish([get('2', 'with-{{event.payload.pin}}')], [['1', '2']]);
+    await createQueue('secret', { resolution_workflow_id: resolve });
+    answers.set('u1', 'refuse');
+    const workflow = await publish(
+      [
+        get('2', pin, { custom_output: { encrypt: ['body.order'] } }),
+        ['3', 'try_catch'],
+        post('4', 'u1', { parent_id: '3' }),
+        [
+          '5',
+          'recovery_queue',
+          { queue: 'secret', payload: { pin: '{{node.2.body.body.order}}' } },
+          { parent_id: '3' },
+        ],
+      ],
+      [
+        ['1', '2'],
+        ['2', '3'],
+        ['3', '4', 'try'],
+        ['3', '5', 'catch'],
+      ],
+    );
+    const { header } = await run(workflow, {});
+    const { id } = await theRecord(`execution=${header.id}`);
+    assert.deepEqual((await record(id)).payload, { pin: '[REDACTED]' });
+    const { execution_id } = await ok('POST', `/recovery-records/${id}/resend`);
+    await reached(id, 'resolved');
+    assert.equal(timesSent(`with-${pin}`), 1);
+    assert.doesNotMatch((await call('GET', `/executions/${execution_id}`)).text, new RegExp(pin));
+  });
+
   test('stopped before its end gives the record back', async () => {
     const resolve = await publish([get('2', 'stop-{{event.columns.order}}')], [['1', '2']]);
     await createQueue('stopped', { resolution_workflow_id: resolve });
