@@ -23,16 +23,20 @@ export interface SimulatedWorkflow {
 }
 
 const flags = ['f0', 'f1', 'f2', 'f3'];
+/** Sub-flows by what becomes of them; the last two start another one. */
+export const subFlows = ['good', 'bad', 'waiting', 'nested', 'nested_bad'] as const;
 const deepest = 3;
 
 /**
- * A workflow of rules, switches, merges, loops, try blocks, waits and nodes that act, drawn at random. Everything in
+ * A workflow of rules, merges, loops, try blocks, sub-flows, waits and nodes that act, drawn at random. Everything in
  * it is decided by the payload, so that what should come out can be told beforehand.
  */
 export function randomWorkflow(random: Random): SimulatedWorkflow {
   const nodes: SimulatedNode[] = [{ id: '1', node_type: 'start', name: 'Start', data: {} }];
   const edges: SimulatedEdge[] = [];
   const mayTerminate = random.chance(0.1);
+  /** Try blocks around that are repeated, innermost last. */
+  const repeated: string[] = [];
 
   function add(node_type: string, data: Record<string, unknown>, parent_id: string | undefined): string {
     const id = String(nodes.length + 1);
@@ -93,7 +97,15 @@ export function randomWorkflow(random: Random): SimulatedWorkflow {
       () => (depth < 2 ? pause(parent, common) : act(parent, common, reads)),
       () => (depth < deepest ? loop(parent, common, depth, reads) : act(parent, common, reads)),
       () => (depth < deepest ? tryBlock(parent, depth, reads) : rule(parent, common)),
+      () => (random.chance(0.5) ? subFlow(parent, common) : act(parent, common, reads)),
     ];
+    if (nodes.find(({ id }) => id === parent)?.node_type === 'loop' && random.chance(0.06)) {
+      return add(
+        'terminate',
+        { action: 'terminate_iteration', status: random.pick(['error', 'success']) },
+        parent,
+      );
+    }
     if (mayTerminate && random.chance(0.08)) {
       return add('terminate', { action: 'terminate', status: random.pick(['', 'error', 'success']) }, parent);
     }
@@ -101,18 +113,28 @@ export function randomWorkflow(random: Random): SimulatedWorkflow {
   }
 
   function act(parent: string | undefined, common: object, reads: readonly string[]): string {
-    const does = random.pick(['succeed', 'succeed', 'succeed', 'succeed', 'stumble', 'fail']);
+    const around = repeated.at(-1);
+    const isLate = around !== undefined && random.chance(0.5);
+    const does = isLate
+      ? 'fail_first_try'
+      : random.pick(['succeed', 'succeed', 'succeed', 'succeed', 'stumble', 'fail']);
     return add(
       'act',
       {
         ...common,
         does,
+        ...(isLate && { repeats: around }),
         effect: random.pick(['none', 'read', 'repeatable', 'once']),
         value: random.pick([...reads, ...reads, '']),
         retry_policy: { strategy: 'fixed', delay: 1, max_attempts: does === 'stumble' ? 3 : 1 },
       },
       parent,
     );
+  }
+
+  function subFlow(parent: string | undefined, common: object): string {
+    const workflow = random.pick(subFlows);
+    return add('sub_flow', { ...common, workflow, payload: {}, wait_for_completion: true }, parent);
   }
 
   function pause(parent: string | undefined, common: object): string {
@@ -129,14 +151,19 @@ export function randomWorkflow(random: Random): SimulatedWorkflow {
 
   function loop(parent: string | undefined, common: object, depth: number, reads: readonly string[]): string {
     const size = random.pick(depth === 0 ? [0, 1, 2, 3, 7] : [0, 1, 2]);
-    const isArray = random.chance(0.5);
+    const mode = random.pick(['array', 'fixed', 'do_while']);
+    const isArray = mode === 'array';
+    const rounds = random.whole(1, depth === 0 ? 3 : 2);
+    const last = { variable: '{{loop.iteration_number}}', operator: 'lt', value: rounds };
     const id = add(
       'loop',
       {
         ...common,
         ...(isArray
           ? { mode: 'array', fanout_array: Array.from({ length: size }, (_, index) => `item${index}`) }
-          : { mode: 'fixed', count: size }),
+          : mode === 'fixed'
+            ? { mode, count: size }
+            : { mode, while: { conditions: [last] }, rounds }),
         concurrent_batches: random.pick([1, 2, 50]),
         ...(random.chance(0.4) && { allow_partial_success: true }),
       },
@@ -148,8 +175,12 @@ export function randomWorkflow(random: Random): SimulatedWorkflow {
   }
 
   function tryBlock(parent: string | undefined, depth: number, reads: readonly string[]): string {
-    const id = add('try_catch', {}, parent);
+    const attempts = random.pick([1, 1, 2, 3]);
+    const retry_policy = { strategy: 'fixed', delay: 1, max_attempts: attempts };
+    const id = add('try_catch', attempts === 1 ? {} : { retry_policy }, parent);
+    if (attempts > 1) repeated.push(id);
     draw(undefined, id, depth + 1, reads);
+    if (attempts > 1) repeated.pop();
     if (random.chance(0.8)) {
       const [entry] = draw(undefined, id, depth + 1, reads);
       edges.push({ source: id, target: entry!, source_handle: 'catch' });

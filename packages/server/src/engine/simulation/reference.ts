@@ -1,4 +1,5 @@
 import type { SimulatedEdge, SimulatedNode, SimulatedWorkflow } from '#engine/simulation/random-workflow';
+import { repetitionOf } from '#engine/simulation/simulated-nodes';
 
 /**
  * What should come out of a simulated workflow: the rules of spec/workflows §7 as a small interpreter that knows no
@@ -16,6 +17,8 @@ export interface ExpectedOutcome {
 
 export interface Expectation {
   readonly ends: ReadonlySet<string>;
+  /** Two things race in an iteration one of which makes it succeed: nobody can say what comes out. */
+  readonly isAmbiguous: boolean;
   /** By node and path: `7` at the root, `7 in 5:0` in the first iteration of node 5. */
   readonly outcomes: ReadonlyMap<string, ExpectedOutcome>;
 }
@@ -31,6 +34,8 @@ interface Surroundings {
 
 interface FrameEnd {
   readonly isFailed: boolean;
+  /** A Terminate node ended it well. */
+  readonly isCutShort: boolean;
   readonly values: Values;
 }
 
@@ -43,6 +48,7 @@ export function interpret(workflow: SimulatedWorkflow): Expectation {
   const outcomes = new Map<string, ExpectedOutcome>();
   const terminations = new Set<string>();
   let anyFailed = false;
+  let isAmbiguous = false;
 
   function graphOf(parent: string | undefined): SimulatedNode[] {
     return workflow.nodes.filter((node) => node.parent_id === parent);
@@ -70,7 +76,7 @@ export function interpret(workflow: SimulatedWorkflow): Expectation {
     const edges = workflow.edges.filter(({ source, target }) => here.has(source) && here.has(target));
     // Once to learn whether the frame breaks off, once more to say what is certain in it.
     const first = pass(nodes, edges, around, new Map());
-    const isCertain = around.isCertain && !first.isFailed;
+    const isCertain = around.isCertain && !first.isFailed && !first.isCutShort;
     return pass(nodes, edges, { ...around, isCertain }, outcomes);
   }
 
@@ -84,6 +90,7 @@ export function interpret(workflow: SimulatedWorkflow): Expectation {
     const left = new Map<string, string>();
     const dead = new Set<string>();
     let isFailed = false;
+    let isCutShort = false;
     for (const node of nodes) {
       const before = edges.filter(({ target }) => target === node.id);
       const taken = before.filter((edge) => left.get(edge.source) === (edge.source_handle ?? 'next'));
@@ -94,16 +101,19 @@ export function interpret(workflow: SimulatedWorkflow): Expectation {
       const ended = run(node, { ...around, values }, into);
       into.set(placeOf(node.id, around.batch), { ...ended.outcome, isCertain: around.isCertain });
       if (ended.outcome.value !== undefined) values.set(`node.${node.id}`, ended.outcome.value);
-      if (ended.port === undefined) isFailed = true;
+      if (ended.isCutShort === true) isCutShort = true;
+      else if (ended.port === undefined) isFailed = true;
       else left.set(node.id, ended.port);
     }
-    return { isFailed, values };
+    if (isFailed && isCutShort) isAmbiguous = true;
+    return { isFailed, isCutShort, values };
   }
 
   interface Ended {
     readonly outcome: Omit<ExpectedOutcome, 'isCertain'>;
     /** Undefined: the frame breaks off here. */
     readonly port: string | undefined;
+    readonly isCutShort?: boolean;
   }
 
   function run(node: SimulatedNode, around: Surroundings, into: Map<string, ExpectedOutcome>): Ended {
@@ -112,7 +122,8 @@ export function interpret(workflow: SimulatedWorkflow): Expectation {
     if (conditions !== undefined && !holds(conditions.conditions[0]!.variable)) return succeed('rejected');
     switch (node.node_type) {
       case 'act':
-        return data['does'] === 'fail'
+        return data['does'] === 'fail' ||
+          (data['does'] === 'fail_first_try' && repetitionOf(data['repeats'], around.batch) === 0)
           ? fail(node)
           : succeed('success', 'next', `${node.id}(${read(String(data['value']), around.values)})`);
       case 'rule': {
@@ -123,7 +134,10 @@ export function interpret(workflow: SimulatedWorkflow): Expectation {
         return loop(node, around, into);
       case 'try_catch':
         return tryBlock(node, around, into);
+      case 'sub_flow':
+        return (data['workflow'] as string).endsWith('bad') ? fail(node) : succeed('success');
       case 'terminate':
+        if (data['action'] === 'terminate_iteration') return endIteration(data['status'] as string);
         return terminate(data['status'] as string);
       default:
         return succeed('success');
@@ -132,7 +146,8 @@ export function interpret(workflow: SimulatedWorkflow): Expectation {
 
   function loop(node: SimulatedNode, around: Surroundings, into: Map<string, ExpectedOutcome>): Ended {
     const items = node.data['fanout_array'] as readonly string[] | undefined;
-    const count = items?.length ?? (node.data['count'] as number);
+    const isDoWhile = node.data['mode'] === 'do_while';
+    const count = items?.length ?? (node.data[isDoWhile ? 'rounds' : 'count'] as number);
     let failed = 0;
     for (let index = 0; index < count; index += 1) {
       const values = new Map(around.values).set('loop', String(index + 1));
@@ -140,6 +155,7 @@ export function interpret(workflow: SimulatedWorkflow): Expectation {
       const batch = inside(around.batch, node.id, index);
       const end = walkInto(graphOf(node.id), { ...around, batch, values }, into);
       if (end.isFailed) failed += 1;
+      if (end.isFailed && isDoWhile) break;
     }
     if (failed === 0) return succeed('success');
     anyFailed = true;
@@ -149,14 +165,14 @@ export function interpret(workflow: SimulatedWorkflow): Expectation {
   function tryBlock(node: SimulatedNode, around: Surroundings, into: Map<string, ExpectedOutcome>): Ended {
     const inCatch = catchRegion(node.id);
     const inner = graphOf(node.id);
-    const batch = inside(around.batch, node.id, 0);
-    const tried = walkInto(
-      inner.filter(({ id }) => !inCatch.has(id)),
-      { ...around, batch },
-      into,
-    );
-    if (!tried.isFailed) return succeed('success');
-    anyFailed = true;
+    const policy = node.data['retry_policy'] as { max_attempts: number } | undefined;
+    const trying = inner.filter(({ id }) => !inCatch.has(id));
+    let batch = '';
+    for (let index = 0; index < (policy?.max_attempts ?? 1); index += 1) {
+      batch = inside(around.batch, node.id, index);
+      if (!walkInto(trying, { ...around, batch }, into).isFailed) return succeed('success');
+      anyFailed = true;
+    }
     if (inCatch.size === 0) return fail(node);
     const caught = walkInto(
       inner.filter(({ id }) => inCatch.has(id)),
@@ -176,6 +192,14 @@ export function interpret(workflow: SimulatedWorkflow): Expectation {
     const here = new Set(nodes.map(({ id }) => id));
     const edges = workflow.edges.filter(({ source, target }) => here.has(source) && here.has(target));
     return pass(nodes, edges, around, into);
+  }
+
+  function endIteration(status: string): Ended {
+    if (status === 'error') {
+      anyFailed = true;
+      return { outcome: { status: 'errored' }, port: undefined };
+    }
+    return { outcome: { status: 'success' }, port: undefined, isCutShort: true };
   }
 
   function terminate(status: string): Ended {
@@ -202,6 +226,7 @@ export function interpret(workflow: SimulatedWorkflow): Expectation {
   const isRaced = terminations.size > 0;
   return {
     ends,
+    isAmbiguous,
     outcomes: isRaced
       ? new Map([...outcomes].map(([place, outcome]) => [place, { ...outcome, isCertain: false }]))
       : outcomes,

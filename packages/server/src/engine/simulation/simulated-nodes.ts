@@ -20,15 +20,19 @@ export function simulatedNodes(world: SimulatedWorld): readonly NodeType[] {
     effect: ({ effect }) => effect,
     fields: {},
     settings: z.looseObject({
-      does: z.enum(['succeed', 'stumble', 'fail']),
+      does: z.enum(['succeed', 'stumble', 'fail', 'fail_first_try']),
+      repeats: z.string().optional(),
       effect: z.enum(['none', 'read', 'repeatable', 'once']),
       value: z.coerce.string(),
     }),
-    async run({ does, effect, value }, ctx) {
+    async run({ does, effect, value, repeats }, ctx) {
       world.calls.set(ctx.idempotencyKey, (world.calls.get(ctx.idempotencyKey) ?? 0) + 1);
       // As long as a provider takes, so that a worker can be lost in the middle.
       await new Promise((resolve) => setTimeout(resolve, effect === 'none' ? 0 : 20));
       if (does === 'fail') return failed({ message: 'It fails.', retry: 'safe' });
+      if (does === 'fail_first_try' && repetitionOf(repeats, ctx.batch) === 0) {
+        return failed({ message: 'Not in the first repetition.', retry: 'safe' });
+      }
       if (does === 'stumble' && ctx.attempt === 1) return failed({ message: 'Not yet.', retry: 'safe' });
       return done({ value: `${ctx.nodeId}(${value})` });
     },
@@ -43,11 +47,17 @@ export function simulatedNodes(world: SimulatedWorld): readonly NodeType[] {
     settings: z.looseObject({ by: z.enum(['token', 'due']) }),
     run({ by }, ctx) {
       if (by === 'due') return suspended({ reason: 'delay', dueAt: new Date(ctx.now.getTime() + 5) });
-      const token = createHash('sha256').update(ctx.idempotencyKey).digest('hex');
+      const token = createHash('sha256').update(`${ctx.idempotencyKey} ${ctx.batch}`).digest('hex');
       world.tokens.add(token);
       return suspended({ reason: 'webhook', token });
     },
     resume: () => done({}),
   });
   return [act, pause] as readonly NodeType[];
+}
+
+/** Which repetition of a try block a path stands in. */
+export function repetitionOf(block: unknown, batch: string): number {
+  const part = batch.split('/').find((part) => part.startsWith(`${String(block)}:`));
+  return Number(part?.split(':')[1] ?? 0);
 }
