@@ -264,7 +264,7 @@ test('a secret that went by every road stands in no table, no log line and no an
         },
       ],
       ['14', 'wait_for_webhook', { headers: [{ key: 'x-proof', value: secret }] }],
-      ['15', 'log', { message: `now ${secret}`, level: 'INFO' }],
+      ['15', 'log', { title: `now ${secret}`, body: { secret }, level: 'INFO' }],
       ['16', 'http', { method: 'GET', url: `${base}/fail?key=${secret}` }],
     ],
     {

@@ -448,7 +448,7 @@ export const errorCatalogue = {
     'VALIDATION_ERROR',
     'never',
     (d) =>
-      `No mail can be sent: ${d.missing} is missing. Enter it in the node, in the mail settings of the organization, or have the operator set INLAY_SMTP_URL and INLAY_MAIL_FROM.`,
+      `No mail can be sent: ${d.missing} is missing. Enter it in the node, in the mail settings of the environment, or have the operator set INLAY_SMTP_URL and INLAY_MAIL_FROM.`,
   ),
 
   // Vault

@@ -70,3 +70,8 @@ test('a level that does not exist is INFO', () => {
   void log.run(log.settings.parse({ level: 'loud', message_template: 'Hm' }), context);
   assert.deepEqual(lines.splice(0), ['info Hm']);
 });
+
+test('a title that a template fills with a number or an object is text', () => {
+  for (const title of [7, { no: 7 }, null]) void log.run(log.settings.parse({ title }), context);
+  assert.deepEqual(lines.splice(0), ['info 7', 'info {"no":7}', 'info ']);
+});

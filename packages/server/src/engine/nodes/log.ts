@@ -1,14 +1,21 @@
 import { z } from 'zod';
 import { isRecord } from '#domain/exact-json';
+import { asText } from '#domain/template';
 import { done, nodeType } from '#engine/nodes/node-type';
 
 const levels = { DEBUG: 'debug', INFO: 'info', WARNING: 'warn', WARN: 'warn', ERROR: 'error' } as const;
 
+/** A template that finds a number or an object gives it as such; a line says it as text. */
+const text = z
+  .unknown()
+  .optional()
+  .transform((given) => (given === undefined || given === null ? undefined : asText(given)));
+
 const settings = z.looseObject({
   level: z.string().nullish(),
-  title: z.string().optional(),
+  title: text,
   /** Older name of `title`. */
-  message_template: z.string().optional(),
+  message_template: text,
   body: z.unknown().optional(),
 });
 
