@@ -8,11 +8,11 @@ import { createSender } from '#webhooks/sender';
 
 /** What tells people of failures, in this process. */
 export interface AlertLoop {
-  /** Begins nothing more; what is under way has four seconds to end, and is sent again by others otherwise. */
+  /** Begins nothing more; what is under way has two seconds to end, and is sent again by others otherwise. */
   close(): Promise<void>;
 }
 
-const drainMs = 4_000;
+const drainMs = 2_000;
 const sweepEveryMs = 3_600_000;
 const givenUpAfterMs = 86_400_000;
 const deliveriesKeptMs = 30 * 86_400_000;

@@ -506,6 +506,32 @@ describe('rules', () => {
     assert.deepEqual(theirs.json().deliveries, []);
   });
 
+  test('are read by members, and written, tried and looked into by owners and admins', async () => {
+    const id = await make({ kind: 'custom', body: '{"routing_key": "k3y", "summary": "{{event.event}}"}' });
+    const tried = (await call('POST', `/alert-rules/${id}/test`)).json();
+    assert.equal(received[0]!.body, '{"routing_key":"k3y","summary":"Test"}');
+    await api.database.pool.query(`update organization_member set role = 'member'`);
+    const doors: [Method, string, object?][] = [
+      ['POST', '/alert-rules', { ...errored, url: url('/hook') }],
+      ['PUT', `/alert-rules/${id}`, { ...errored, url: url('/hook') }],
+      ['DELETE', `/alert-rules/${id}`],
+      ['POST', `/alert-rules/${id}/test`],
+      ['GET', `/alert-deliveries/${tried.id}`],
+      ['POST', `/alert-deliveries/${tried.id}/send-again`],
+    ];
+    const refused = await Promise.all(
+      doors.map(async ([method, path, body]) => (await call(method, path, body)).statusCode),
+    );
+    const seen = [await call('GET', '/alert-rules'), await call('GET', '/alert-deliveries')];
+    await api.database.pool.query(`update organization_member set role = 'owner'`);
+    assert.deepEqual(refused, Array(6).fill(403));
+    assert.deepEqual(
+      seen.map(({ statusCode }) => statusCode),
+      [200, 200],
+    );
+    assert.doesNotMatch(seen.map(({ body }) => body).join(''), /k3y/);
+  });
+
   test('that are wrong are refused by the name of the field', async () => {
     const rule = { ...errored, url: 'https://example.com/hook' };
     const wrong: [object, RegExp][] = [
