@@ -12,7 +12,7 @@ const executionsAtOnce = 200;
 const rowsAtOnce = 5_000;
 const blobsAtOnce = 500;
 /** What lives of a week moves out of it, up to so many executions. */
-const mostMoved = 10_000;
+const mostMoved = 2_000;
 
 const daysOf = 'least(coalesce(log_retention_days, $2::int), $3::int)';
 

@@ -17,6 +17,7 @@ CREATE OR REPLACE FUNCTION public.inlay_drop_week(from_id text, to_id text, most
  RETURNS boolean
  LANGUAGE plpgsql
  SET lock_timeout TO '500ms'
+ SET enable_seqscan TO 'off'
 AS $function$
   declare
     part record;

@@ -57,7 +57,7 @@ async function dropOldWeeks(pool: Pool, log: Logger, before: Date): Promise<numb
   for (const week of await weeksBefore(pool, before)) {
     try {
       if (await dropWeek(pool, week)) dropped += 1;
-      else log.warn({ week }, 'A week of old logs stays: more than 10,000 of its executions have not ended.');
+      else log.warn({ week }, 'A week of old logs stays: more than 2,000 of its executions have not ended.');
     } catch (error) {
       if ((error as { code?: unknown }).code !== lockNotAvailable) throw error;
       log.info({ week }, 'A week of old logs is being read (a backup?); it is dropped an hour later.');

@@ -34,6 +34,8 @@ create function inlay_kept_executions(from_id text, to_id text) returns setof te
 create function inlay_drop_week(from_id text, to_id text, most integer) returns boolean
   language plpgsql
   set lock_timeout = '500ms'
+  -- what has to stay is little and found by indexes, also where statistics are missing
+  set enable_seqscan = off
   as $$
   declare
     part record;
