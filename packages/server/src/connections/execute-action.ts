@@ -19,6 +19,8 @@ import { calledCustomAction, connectorWithCustomActions, isBuiltIn } from '#conn
 import { openTls } from '#connections/custom-actions/store';
 import { customActionTools } from '#connections/custom-actions/tools';
 import type { ConnectionDeps } from '#connections/deps';
+import { describedApp, ownAppSlug } from '#connections/own-api/connector';
+import { withOwnApi } from '#connections/own-api/own-api';
 import { inputProblem } from '#connections/input-problem';
 import { budgetKey, placementOf, providerHttp, type ProviderPort } from '#connections/provider-http';
 import {
@@ -82,7 +84,8 @@ export async function executeAction(deps: ConnectionDeps, call: ActionCall): Pro
     tls: own && openTls(deps.vault, own),
     ...(injection !== undefined && { place: (credential) => placedToken(injection, credential) }),
   };
-  return withConnection(deps, { ...call, transport }, async (plain, http) => {
+  const within = call.slug === ownAppSlug ? withOwnApi : withConnection;
+  return within(deps, { ...call, transport }, async (plain, http) => {
     const connector =
       own === undefined
         ? plain
@@ -146,7 +149,7 @@ export function actionEffect(
   call: Pick<ActionCall, 'tenant' | 'slug' | 'actionId' | 'input' | 'idempotencyKey'>,
 ): Effect | Promise<Effect> {
   const { tenant, slug, actionId } = call;
-  const connector = deps.connectors.get(slug);
+  const connector = describedApp(deps.connectors, slug);
   if (connector !== undefined && isBuiltIn(connector, actionId)) return effectIn(connector, call);
   return connectorWithCustomActions(deps, tenant, slug, actionId).then((found) => effectIn(found, call));
 }

@@ -27,6 +27,9 @@ export {
   putCustomAction,
   removeCustomAction,
 } from '#connections/custom-actions/store';
+export { ownAppSlug } from '#connections/own-api/connector';
+export { ownApiDefinition } from '#connections/own-api/definition';
+export { getOwnApi, removeOwnApi, saveOwnApi } from '#connections/own-api/own-api';
 export { connectWithKeys } from '#connections/connect-with-keys';
 export type { ConnectionDeps, OnConnected } from '#connections/deps';
 export { importOAuthCredential } from '#connections/import-credential';

@@ -86,7 +86,7 @@ async function outboundRequest(
   const { connector, place } = provider;
   const url = requestUrl(connector, request, place);
   const hosts = allowedHosts(connector, place);
-  const body = request.body === undefined ? undefined : await encode(outbound, request.body);
+  const body = request.body === undefined ? undefined : await encodeBody(outbound, request.body);
   const budget: CallBudget = { key: provider.budgetKey, limits: connector.http.limits };
   const common = Object.entries(connector.http.headers).map(([name, value]) => [
     name.toLowerCase(),
@@ -130,7 +130,11 @@ interface Encoded {
   readonly contentType?: string;
 }
 
-async function encode(outbound: Outbound, body: NonNullable<ApiRequest['body']>): Promise<Encoded> {
+/** A body as it is sent, and the type that it then has. */
+export async function encodeBody(
+  outbound: Outbound,
+  body: NonNullable<ApiRequest['body']>,
+): Promise<Encoded> {
   if (body.kind === 'json') return { content: JSON.stringify(body.value), contentType: 'application/json' };
   if (body.kind === 'text') return { content: body.value, contentType: body.contentType };
   if (body.kind === 'form') {

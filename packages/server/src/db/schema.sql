@@ -1142,6 +1142,29 @@ table organization_member
   organization_member_user_id_fkey: FOREIGN KEY (user_id) REFERENCES console_user(id) ON DELETE CASCADE
   INDEX organization_member_organization_id_idx ON public.organization_member USING btree (organization_id)
 
+table own_api
+  org_id text not null
+  environment text not null
+  definition jsonb not null
+  updated_at timestamp with time zone not null default now()
+  own_api_pkey: PRIMARY KEY (org_id, environment)
+  own_api_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
+  own_api_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
+table own_api_token
+  org_id text not null
+  environment text not null
+  linked_account_id text not null
+  token_sealed bytea not null
+  expires_at timestamp with time zone not null
+  own_api_token_pkey: PRIMARY KEY (org_id, environment, linked_account_id)
+  own_api_token_linked_account_id_fkey: FOREIGN KEY (linked_account_id) REFERENCES linked_account(id) ON DELETE CASCADE
+  own_api_token_org_id_environment_fkey: FOREIGN KEY (org_id, environment) REFERENCES own_api(org_id, environment) ON DELETE CASCADE
+  row level security, for the owner too
+  policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
+
 table poll
   id text not null
   org_id text not null

@@ -310,6 +310,13 @@ export const errorCatalogue = {
     'later',
     (d) => `${d.app} did not renew the access token this time. The connection is kept; try again shortly.`,
   ),
+  own_api_refused: spec<{ status: number }>(
+    502,
+    'EXTERNAL_API_FAILURE',
+    'never',
+    (d) =>
+      `The token exchange of My App answered with status ${d.status}. See its settings, and the auth credentials of the linked account.`,
+  ),
   provider_unreachable: spec<{ app: string; reason: string; wasNotSent?: boolean }>(
     502,
     'EXTERNAL_API_FAILURE',

@@ -22,6 +22,7 @@ export const sealedColumns = {
   'app_webhook.secrets_sealed': { key: ['id'] },
   'alert_rule.target_sealed': { key: ['id'] },
   'recovery_record.given_sealed': { key: ['id'] },
+  'own_api_token.token_sealed': { key: ['org_id', 'environment', 'linked_account_id'] },
   'recovery_record.secrets_sealed': { key: ['id'] },
   'variable_value.value_sealed': { key: ['id'] },
   'wait.payload_sealed': { key: ['id'] },

@@ -26,7 +26,7 @@ const key = 'acme_key_very_secret';
 
 before(async () => {
   api = await createTestApi();
-  app = await listening(seen, (request, response) => {
+  app = await listening((request, response) => {
     if (request.url.endsWith('/users/me')) {
       json(response, { id: 'u1', email: 'ada@x.example', company: { id: 'c1' } });
       return;
@@ -34,7 +34,7 @@ before(async () => {
     seen.push(request);
     answer(request, response);
   });
-  elsewhere = await listening(strayed, (request, response) => {
+  elsewhere = await listening((request, response) => {
     strayed.push(request);
     json(response, {});
   });
@@ -43,6 +43,12 @@ before(async () => {
   await saveAppSettings(api.deps, tenant, 'acme-crm', { isEnabled: true, variables });
   const linkedAccount = await api.addLinkedAccount('ada');
   await api.addLinkedAccount('nobody');
+  await api.app.inject({
+    method: 'POST',
+    url: '/api/v2/public/linked-account',
+    headers: { 'x-api-key': api.org.keys.test },
+    payload: { linked_account_id: 'owned', your_app: { auth_credentials: { secret: 's-1' } } },
+  });
   await connectWithKeys(api.deps, { tenant, linkedAccount, slug: 'acme-crm', fields: { apiKey: key } });
   const signedUp = await call('POST', '/sign-up', {
     email: 'ada@example.com',
@@ -66,10 +72,7 @@ after(async () => {
   await api.close();
 });
 
-async function listening(
-  _log: Seen[],
-  serve: (request: Seen, response: ServerResponse) => void,
-): Promise<Server> {
+async function listening(serve: (request: Seen, response: ServerResponse) => void): Promise<Server> {
   const server = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk) => (body += String(chunk)));
@@ -118,10 +121,16 @@ async function make(definition: object): Promise<{ id: string; action_id: string
 }
 
 /** As any backend calls actions: with the API key, for a linked account. */
-async function wire(method: 'GET' | 'POST', at: string, payload?: object, account = 'ada') {
+async function wire(
+  method: 'GET' | 'POST',
+  at: string,
+  payload?: object,
+  account = 'ada',
+  slug = 'acme-crm',
+) {
   const response = await api.app.inject({
     method,
-    url: `/api/v2/integration-schema/acme-crm/actions${at}`,
+    url: `/api/v2/integration-schema/${slug}/actions${at}`,
     headers: { 'x-api-key': api.org.keys.test, linked_account_id: account },
     ...(payload !== undefined && { payload }),
   });
@@ -374,6 +383,156 @@ test('it is tried alone, changed, and deleted; nothing of it crosses to another 
   assert.equal((await call('DELETE', one)).status, 200);
   assert.equal((await call('GET', one)).status, 404);
   assert.equal((await wire('POST', '/mine/execute', {})).status, 404);
+});
+
+/** The organisation's own API: the first path is its token exchange. */
+function ownApi(tokens: readonly string[], isTaken: (token: string) => boolean = () => true): void {
+  let exchanges = 0;
+  answer = (request, response) => {
+    if (request.url.startsWith('/own/auth')) {
+      json(response, { data: { token: tokens[Math.min(exchanges, tokens.length - 1)] } });
+      exchanges += 1;
+      return;
+    }
+    const isKnown = isTaken(String(request.headers.authorization).replace('Bearer ', ''));
+    json(response, { said: JSON.parse(request.body || 'null') as unknown }, isKnown ? 200 : 401);
+  };
+}
+
+const own = (method: 'GET' | 'POST', at: string, payload?: object) =>
+  wire(method, at, payload, 'owned', 'custom');
+const exchangesSeen = (): number => seen.filter(({ url }) => url.startsWith('/own/auth')).length;
+
+test("the organisation's own API is called with what a token exchange gives for the account, kept as long as it counts", async () => {
+  const unset = await own('POST', '/httprequest/execute', { path: '/things' });
+  assert.match(unset.body.message, /My App has no API yet/);
+  const settings = {
+    base_url: `${urlOf(app)}/own`,
+    auth: {
+      url: `${urlOf(app)}/own/auth`,
+      headers: { 'X-Secret': '{{linked_account.auth_credentials.secret}}' },
+      body: { who: '{{linked_account.id}}' },
+      cache_s: 600,
+    },
+    inject: [
+      { in: 'header', name: 'Authorization', value: 'Bearer {{response.data.token}}' },
+      { in: 'header', name: 'X-Tenant', value: 'of {{linked_account.id}}' },
+      { in: 'body', name: 'tenant', value: '{{linked_account.id}}' },
+    ],
+  };
+  assert.equal((await call('PUT', '/own-api', settings)).status, 200);
+  assert.deepEqual((await call('GET', '/own-api')).body.own_api.inject, settings.inject);
+  const made = await call('POST', '/apps/custom/custom-actions', {
+    name: 'Put a thing',
+    fields: [{ name: 'id', required: true }, { name: 'who' }],
+    method: 'PUT',
+    path: '/things/{id}',
+    headers: { 'x-tenant': '{{who}}' },
+    body: { id: '{{id}}' },
+  });
+  assert.equal(made.body.action_id, 'putAThing', made.text);
+  ownApi(['t-1', 't-2']);
+  const done = await own('POST', '/putAThing/execute', { id: 'a/b' });
+  assert.deepEqual(done.body.data, { said: { tenant: 'owned', id: 'a/b' } }, done.text);
+  const [exchange, sent] = seen;
+  assert.deepEqual([exchange?.headers['x-secret'], exchange?.body], ['s-1', '{"who":"owned"}']);
+  assert.deepEqual(
+    [sent?.url, sent?.headers.authorization, sent?.headers['x-tenant']],
+    ['/own/things/a%2Fb', 'Bearer t-1', 'of owned'],
+  );
+  // What the request says itself counts more; the token is not exchanged again.
+  await own('POST', '/putAThing/execute', { id: '1', who: 'somebody' });
+  assert.deepEqual([seen.at(-1)?.headers['x-tenant'], exchangesSeen()], ['somebody', 1]);
+  const { rows } = await api.database.pool.query<{ token_sealed: Buffer }>(
+    'select token_sealed from own_api_token',
+  );
+  assert.ok(rows.length === 1 && !rows[0]!.token_sealed.toString('latin1').includes('t-1'));
+  // One that the API no longer takes is exchanged once more, and the call is made again.
+  seen = [];
+  ownApi(['t-2'], (token) => token === 't-2');
+  assert.equal((await own('POST', '/putAThing/execute', { id: '1' })).body.http_status, 200);
+  assert.deepEqual([exchangesSeen(), seen.length], [1, 3]);
+  // Other settings forget the tokens of those before.
+  assert.equal((await call('PUT', '/own-api', settings)).status, 200);
+  await own('POST', '/putAThing/execute', { id: '1' });
+  assert.equal(exchangesSeen(), 2);
+});
+
+test('a workflow calls the own API by an API proxy, and what proves the account goes nowhere else', async () => {
+  ownApi(['t-secret']);
+  const run = async (parameters: object, action = 'putAThing') => {
+    const account = await api.addLinkedAccount(`runs-${Math.random()}`);
+    const ran = await api.deps.engine.runSync(api.org.tenant, {
+      workflowId: 'proxy-test',
+      document: {
+        nodes: [
+          { id: '1', node_type: 'start' },
+          { id: '2', node_type: 'api_proxy', name: 'Own', data: { action, parameters } },
+        ],
+        edges: [{ source: '1', target: '2' }],
+      },
+      linkedAccount: account,
+      configId: account.accountId,
+      source: 'api_call',
+      payload: { id: 5 },
+      timeoutMs: 10_000,
+    });
+    const { nodes } = await api.deps.engine.read(api.org.tenant, ran.executionId);
+    assert.ok(!JSON.stringify(nodes).includes('t-secret'));
+    return nodes.find(({ nodeId }) => nodeId === '2')!;
+  };
+  const ran = await run({ id: '{{event.id}}' });
+  assert.equal(ran.status, 'success', JSON.stringify(ran.error));
+  assert.equal(seen.at(-1)?.url, '/own/things/5');
+  assert.equal((await run({ path: '/free?x=1' }, 'httprequest')).status, 'success');
+  assert.match((await run({}, 'putAThing')).error!.message, /Required parameter 'id' is missing/);
+  assert.match((await run({}, 'noSuch')).error!.message, /Action noSuch not found/);
+  const away = await run({ path: `${urlOf(elsewhere)}/x` }, 'httprequest');
+  assert.match(away.error!.message, /may not go to/);
+  answer = (request, response) =>
+    request.url.startsWith('/own/auth')
+      ? json(response, { data: { token: 't-secret' } })
+      : json(response, {}, 302, { location: `${urlOf(elsewhere)}/stolen` });
+  await run({ path: '/moved' }, 'httprequest');
+  assert.ok(strayed.length > 0 && !JSON.stringify(strayed).includes('t-secret'));
+  answer = (_request, response) => json(response, {}, 302, { location: `${urlOf(elsewhere)}/auth` });
+  strayed = [];
+  assert.match((await run({ id: 1 })).error!.message, /token exchange of My App answered with status 302/);
+  assert.equal(strayed.length, 0);
+});
+
+test('what is wrong with the settings of the own API is told by field', async () => {
+  const good = { base_url: 'https://api.example' };
+  const cases: readonly (readonly [object, RegExp])[] = [
+    [{}, /base_url/],
+    [{ base_url: 'ftp://x' }, /base_url.*is not an http/],
+    [{ base_url: 'https://u:p@x.example' }, /base_url.*without user/],
+    [{ ...good, auth: { url: 'nope' } }, /auth\.url/],
+    [{ ...good, auth: { url: 'https://x.example', cache_s: -1 } }, /auth\.cache_s/],
+    [
+      { ...good, auth: { url: 'https://x.example', body: '{{response.x}}' } },
+      /auth\.body.*reads \{\{response\}\}/,
+    ],
+    [{ ...good, inject: [{ in: 'header', name: 'a', value: '{{response.t}}' }] }, /inject\.0\.value.*reads/],
+    [
+      { ...good, inject: [{ in: 'cookie', name: 'a', value: 'b' }] },
+      /inject\.0\.in.*use header, query or body/,
+    ],
+  ];
+  for (const [body, text] of cases) {
+    const refused = await call('PUT', '/own-api', body);
+    assert.equal(refused.status, 400, refused.text);
+    assert.match(JSON.stringify(refused.body), text);
+  }
+  const placed = await call('POST', '/apps/custom/custom-actions', {
+    name: 'P',
+    method: 'GET',
+    path: '/x',
+    token_injection: { in: 'query', name: 't', value: '{{credential.x}}' },
+  });
+  assert.match(JSON.stringify(placed.body), /token_injection.*is of connected apps/);
+  assert.equal((await call('DELETE', '/own-api')).status, 200);
+  assert.equal((await call('DELETE', '/own-api')).status, 404);
 });
 
 test('what is wrong with a definition is told by field, and the key of a certificate never comes out', async () => {

@@ -19,6 +19,7 @@ import { adminReceivedEventRoutes } from '#api/admin/received-events';
 import { adminRecoveryQueueRoutes } from '#api/admin/recovery-queues';
 import { adminRecoveryRecordRoutes } from '#api/admin/recovery-records';
 import { adminRetentionRoutes } from '#api/admin/retention';
+import { adminOwnApiRoutes } from '#api/admin/own-api';
 import { adminRunningLimitRoutes } from '#api/admin/running-limits';
 import { adminSessionRoutes } from '#api/admin/session';
 import { adminUsageRoutes } from '#api/admin/usage';
@@ -40,6 +41,7 @@ export function adminRoutes(app: ApiApp, deps: ApiDeps, auth: ConsoleAuth): void
   adminVariableRoutes(app, deps);
   adminFunctionRoutes(app, deps);
   adminCustomActionRoutes(app, deps);
+  adminOwnApiRoutes(app, deps);
   adminModelProviderRoutes(app, deps);
   adminWorkflowRoutes(app, deps);
   adminWorkflowFileRoutes(app, deps);

@@ -1,6 +1,7 @@
 import type { Connector } from '@inlay/connectors/kit';
 import type { ConnectionDeps } from '#connections/deps';
 import { customAction } from '#connections/custom-actions/action';
+import { describedApp } from '#connections/own-api/connector';
 import { findCustomAction, listCustomActions, type StoredCustomAction } from '#db/custom-action';
 import { AppError } from '#domain/errors';
 import type { Tenant } from '#domain/tenant';
@@ -17,7 +18,7 @@ export async function calledCustomAction(
   deps: FindDeps,
   call: { readonly tenant: Tenant; readonly slug: string; readonly actionId: string },
 ): Promise<StoredCustomAction | undefined> {
-  const connector = deps.connectors.get(call.slug);
+  const connector = describedApp(deps.connectors, call.slug);
   if (connector === undefined || isBuiltIn(connector, call.actionId)) return undefined;
   return findCustomAction(deps.pool, call.tenant, call.slug, { actionId: call.actionId });
 }
@@ -34,7 +35,7 @@ export async function connectorWithCustomActions(
   slug: string,
   actionId?: string,
 ): Promise<Connector> {
-  const connector = deps.connectors.get(slug);
+  const connector = describedApp(deps.connectors, slug);
   if (connector === undefined) throw new AppError('app_not_found', { slug, orgId: tenant.orgId });
   if (actionId !== undefined && isBuiltIn(connector, actionId)) return connector;
   const found =

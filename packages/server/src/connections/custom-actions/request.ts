@@ -93,7 +93,11 @@ export function apiRequest(draft: DraftRequest, bodyType: CustomActionDefinition
   };
 }
 
-function bodyAs(value: unknown, type: CustomActionDefinition['body_type']): NonNullable<ApiRequest['body']> {
+/** A value as a body of the wanted type. @throws InvalidParameter */
+export function bodyAs(
+  value: unknown,
+  type: CustomActionDefinition['body_type'],
+): NonNullable<ApiRequest['body']> {
   if (type === 'text')
     return { kind: 'text', value: asText(value), contentType: 'text/plain; charset=utf-8' };
   if (type === 'json') {

@@ -2,6 +2,7 @@ import { createSecureContext } from 'node:tls';
 import { z } from 'zod';
 import type { ConnectionDeps } from '#connections/deps';
 import { customActionDefinition } from '#connections/custom-actions/definition';
+import { describedApp, ownAppSlug } from '#connections/own-api/connector';
 import {
   deleteCustomAction,
   findCustomAction,
@@ -79,7 +80,12 @@ export async function putCustomAction(
   const called = written ?? before?.action_id ?? idFrom(name);
   const conflict = () =>
     new AppError('conflict', { what: `An action of ${owner.slug} with the id`, id: called });
-  if (Object.hasOwn(deps.connectors.get(owner.slug)?.actions ?? {}, called)) throw conflict();
+  if (Object.hasOwn(describedApp(deps.connectors, owner.slug)?.actions ?? {}, called)) throw conflict();
+  if (owner.slug === ownAppSlug && definition.token_injection !== undefined) {
+    const message =
+      'is of connected apps: how calls of My App prove themselves is set with PUT /api/admin/own-api';
+    throw new AppError('invalid_request', { problems: [{ path: 'token_injection', message }] });
+  }
   const rowId = id ?? newId();
   const stored = await saveCustomAction(deps.pool, owner.tenant, {
     id: rowId,
@@ -154,5 +160,6 @@ function idFrom(name: string): string {
 }
 
 function requireApp(deps: Pick<StoreDeps, 'connectors'>, { tenant, slug }: Owner): void {
-  if (!deps.connectors.has(slug)) throw new AppError('app_not_found', { slug, orgId: tenant.orgId });
+  if (describedApp(deps.connectors, slug) === undefined)
+    throw new AppError('app_not_found', { slug, orgId: tenant.orgId });
 }

@@ -17,10 +17,31 @@ create table custom_action (
   unique (org_id, environment, app_slug, action_id)
 );
 
+-- Where the organisation's own API is, and how calls of it prove whose account they are about.
+create table own_api (
+  org_id text not null references organization on delete cascade,
+  environment text not null check (environment in ('test', 'production')),
+  -- base URL, token exchange, and where its values go (connections/own-api/definition reads it); no secrets
+  definition jsonb not null,
+  updated_at timestamptz not null default now(),
+  primary key (org_id, environment)
+);
+
+-- What a token exchange answered for an account, until it is too old.
+create table own_api_token (
+  org_id text not null,
+  environment text not null,
+  linked_account_id text not null references linked_account on delete cascade,
+  token_sealed bytea not null,
+  expires_at timestamptz not null,
+  primary key (org_id, environment, linked_account_id),
+  foreign key (org_id, environment) references own_api on delete cascade
+);
+
 do $$
 declare t text;
 begin
-  foreach t in array array['custom_action']
+  foreach t in array array['custom_action', 'own_api', 'own_api_token']
   loop
     execute format('alter table %I enable row level security', t);
     execute format('alter table %I force row level security', t);

@@ -83,7 +83,8 @@ function dateOf(value: unknown): Date | undefined {
   return Number.isNaN(at.getTime()) ? undefined : at;
 }
 
-async function callApp(
+/** Calls an action of an app; its refusal is a failure with its status and body. */
+export async function callApp(
   app: string,
   actionId: string,
   input: ActionSettings['input'],

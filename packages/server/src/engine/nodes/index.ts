@@ -1,5 +1,6 @@
 import type { NodeType } from '#engine/nodes/node-type';
 import { agent } from '#engine/nodes/agent';
+import { apiProxy } from '#engine/nodes/api-proxy';
 import { appAction } from '#engine/nodes/app-action';
 import { appHttp } from '#engine/nodes/app-http';
 import { customCode } from '#engine/nodes/custom-code';
@@ -47,6 +48,7 @@ export const builtInNodes: NodeRegistry = nodeRegistry([
   start,
   appAction,
   appHttp,
+  apiProxy,
   http,
   rule,
   transform,
