@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { SMTPServer } from 'smtp-server';
 import { createTestApi, type TestApi } from '#api/testing';
 import { newId } from '#domain/ids';
+import { startAlerts } from '#webhooks/index';
 
 /**
  * One secret, sent through the product by every road that there is. Then everything that the product wrote down or
@@ -205,6 +206,14 @@ test('a secret that went by every road stands in no table, no log line and no an
     default_from: 'ops@example.com',
   });
   await ok('PUT', '/api/admin/model-providers/own', { kind: 'openai', base_url: base, key: canary });
+  await ok('POST', '/api/admin/alert-rules', {
+    name: 'Failures',
+    watches: 'events',
+    events: ['Workflow Errored'],
+    kind: 'custom',
+    url: `${base}/alert?key=${encodeURIComponent(canary)}`,
+    headers: { authorization: `Bearer ${Buffer.from(canary).toString('base64')}` },
+  });
   await ok('POST', '/api/v2/public/application/event', { name: 'Order', response: { note: 'x' } });
 
   // Where they are used.
@@ -302,6 +311,17 @@ test('a secret that went by every road stands in no table, no log line and no an
   const ended = await until(executionId, (execution) => execution['status'] === 'ERRORED');
   assert.match(JSON.stringify(ended), /\[REDACTED\]/);
 
+  const alerts = startAlerts(api.deps, { lookEveryMs: 10 });
+  try {
+    const deadline = Date.now() + 60_000;
+    while (!arrived.some((text) => text.includes('/alert?key='))) {
+      assert.ok(Date.now() < deadline, 'no alert came');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  } finally {
+    await alerts.close();
+  }
+
   // Whatever can be asked, is.
   const at = `/api/admin/executions/${executionId}`;
   const doors = [
@@ -316,6 +336,8 @@ test('a secret that went by every road stands in no table, no log line and no an
     '/api/admin/executions/errors',
     '/api/admin/received-events',
     '/api/admin/human-tasks',
+    '/api/admin/alert-rules',
+    '/api/admin/alert-deliveries',
     '/api/admin/mail-settings',
     '/api/admin/model-providers',
     '/api/admin/variables',

@@ -80,7 +80,7 @@ export async function sendWebhook(deps: SendWebhookDeps, delivery: ClaimedDelive
       response: {
         status: answer.status,
         content_type: answer.headers['content-type'] ?? null,
-        body: shownResponse(answer.body, [key, target.url, ...Object.values(headers)]),
+        body: shownResponse(answer.body, [key, ...secretsOf(target.url, headers)]),
         duration_ms: Math.round(performance.now() - startedAt),
       },
       retryAfterMs: answer.retryAfterMs,
@@ -157,6 +157,22 @@ function shownRequest(
     headers: { ...headers, ...Object.fromEntries(own.map((name) => [name, redacted])) },
     body: cut(body, longestRequestShown),
   };
+}
+
+/** Parts of a path that are no words but keys, as those of incoming webhooks are. */
+const shortestKey = 16;
+
+/** What a receiver may repeat of the request that nobody else is to see: of an address and of headers also the parts. */
+function secretsOf(url: string, headers: Readonly<Record<string, string>>): string[] {
+  const { pathname, search, searchParams } = new URL(url);
+  return [
+    url,
+    ...(search === '' ? [] : [`${pathname}${search}`, search]),
+    ...pathname.split('/').filter((part) => part.length >= shortestKey),
+    ...searchParams.values(),
+    // A scheme before it, such as `Bearer`, may be left out.
+    ...Object.values(headers).flatMap((value) => [value, ...value.split(/\s+/).slice(1)]),
+  ];
 }
 
 /** The beginning of an answer, without the secrets that were sent with the request. */
