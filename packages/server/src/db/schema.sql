@@ -1304,6 +1304,7 @@ table recovery_record
   INDEX recovery_record_given ON public.recovery_record USING btree (execution_id) WHERE (given_sealed IS NOT NULL)
   INDEX recovery_record_list ON public.recovery_record USING btree (org_id, environment, queue_id, id DESC)
   UNIQUE INDEX recovery_record_open ON public.recovery_record USING btree (queue_id, dedup_key) WHERE (status = ANY (ARRAY['open'::text, 'resolving'::text]))
+  INDEX recovery_record_waiting ON public.recovery_record USING btree (org_id, environment, queue_id, id) WHERE (status = ANY (ARRAY['open'::text, 'resolving'::text]))
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 

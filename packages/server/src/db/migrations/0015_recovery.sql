@@ -66,6 +66,9 @@ create unique index recovery_record_open on recovery_record (queue_id, dedup_key
   where status in ('open', 'resolving');
 create index recovery_record_list on recovery_record (org_id, environment, queue_id, id desc);
 create index recovery_record_all on recovery_record (org_id, environment, id desc);
+-- what somebody looks for first, and the numbers beside the queues
+create index recovery_record_waiting on recovery_record (org_id, environment, queue_id, id)
+  where status in ('open', 'resolving');
 create index recovery_record_given on recovery_record (execution_id) where given_sealed is not null;
 create index recovery_record_ended on recovery_record (ended_at) where ended_at is not null;
 
