@@ -200,6 +200,12 @@ test('what waits stays, however old, with its values and the answer of its child
   const beside = await ended(large());
   await bench.database.pool.query(`select inlay_make_partitions(now() - interval '70 days', 3)`);
   const [parent, childId, other] = await age([waiting, rows[0]!.id, beside], 60);
+  // Where more lives than may be moved, the week stays as it is.
+  const { rows: weeks } = await bench.database.pool.query<{ is_dropped: boolean }>(
+    `select inlay_drop_week(inlay_id_floor(w), inlay_id_floor(w + interval '7 days'), 0) as is_dropped
+     from (select date_trunc('week', now() - interval '60 days', 'UTC') as w) week`,
+  );
+  assert.deepEqual([weeks, (await left(other!)).executions], [[{ is_dropped: false }], 1]);
   const found = await enforce();
   assert.ok(found.weeks >= 1, JSON.stringify(found));
   assert.deepEqual(await left(other!), gone);

@@ -37,6 +37,10 @@ export function mapReferences(
         return at('queue', 'queue');
       case 'sub_flow':
         return at('workflow', 'workflow', 'workflow_id');
+      case 'transformation':
+        return at('workflow', 'workflow');
+      case 'agent':
+        return { ...node, data: withTools(node.data, (value) => visit('workflow', value)) };
       case 'start':
         return { ...node, data: withTrigger(node.data, (value) => visit('polling_trigger', value)) };
       default:
@@ -57,6 +61,19 @@ function withMembers(
     return isReference && !value.startsWith('builtin:') ? [[key, change(value)] as const] : [];
   });
   return changed.length === 0 ? data : { ...data, ...Object.fromEntries(changed) };
+}
+
+/** Workflows are tools of agents too. */
+function withTools(
+  data: Readonly<Record<string, unknown>>,
+  change: (value: string) => string,
+): Readonly<Record<string, unknown>> {
+  const { tools } = data;
+  if (!Array.isArray(tools)) return data;
+  const changed = tools.map((tool: unknown) =>
+    isRecord(tool) ? withMembers(tool, ['workflow'], change) : tool,
+  );
+  return { ...data, tools: changed };
 }
 
 /** A trigger stands in `trigger`, `triggers`, or flat in the settings of the start node. */
@@ -118,6 +135,11 @@ export function namedNeeds(appSlug: string | null, document: WorkflowDocument): 
     ...(['app_event', 'polling'].includes(trigger.kind) ? [appOf(trigger)] : []),
     ...document.nodes.flatMap(({ node_type, data }) =>
       node_type === 'app_action' || node_type === 'app_http' ? [appOf(data)] : [],
+    ),
+    ...document.nodes.flatMap(({ node_type, data }) =>
+      node_type === 'agent' && Array.isArray(data['tools'])
+        ? data['tools'].map((tool: unknown) => (isRecord(tool) ? tool['app'] : undefined))
+        : [],
     ),
   ];
   const tableNodes = document.nodes.filter(
