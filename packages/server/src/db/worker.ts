@@ -64,11 +64,13 @@ export async function freeRunsOfDeadWorkers(
   mostLosses: number,
 ): Promise<FreedRun[]> {
   const { rows } = await client.query<FreedRun>(
+    // From the few dead workers to their runs: the other way round reads every execution where there are no statistics.
     `with orphan as (
        select e.id, e.lost_count + (not w.is_retired)::int as losses
-       from execution e join worker w on w.id = e.owner
-       where e.owner is not null and not w.is_alive
-       order by e.id limit $1 for update of e skip locked
+       from (select id, is_retired from worker where not is_alive order by id) w
+       cross join lateral (
+         select id, lost_count from execution where owner = w.id limit $1 for update skip locked) e
+       limit $1
      )
      update execution e set owner = null, lost_count = losses,
        state = case when losses < $2 then 'queued' else 'errored' end,
