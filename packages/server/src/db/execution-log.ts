@@ -110,10 +110,13 @@ export interface ExecutionPage {
 
 /** No list counts further: nobody reads page five hundred, and counting a million rows takes a second. */
 const countedAtMost = 5_000;
+/** Nor does it look at more rows to find some that no index leads to. */
+const lookedAtMost = 20_000;
 
 /**
- * A page of the log, newest first unless `isOldestFirst`, and how many there are: exact up to five thousand, beyond
- * that at least as many as the page shows, so that a reader who goes on always finds the next one.
+ * A page of the log, newest first unless `isOldestFirst`, and how many there are: exact up to five thousand, and as long
+ * as no more than twenty thousand have to be looked at; beyond that at least as many as the page
+ * shows, so that a reader who goes on always finds the next one.
  */
 export async function listExecutions(
   db: Db,
@@ -121,19 +124,23 @@ export async function listExecutions(
   filter: ExecutionFilter,
   at: ExecutionPage,
 ): Promise<{ executions: ExecutionHeader[]; total: number }> {
-  const where = await conditions(db, tenant, filter);
-  if (where === undefined) return { executions: [], total: 0 };
+  const found = await conditions(db, tenant, filter);
+  if (found === undefined) return { executions: [], total: 0 };
+  const indexed = sql.join(found.indexed, sql` and `);
+  const others = found.others.length === 0 ? sql`true` : sql.join(found.others, sql` and `);
   const order = at.isOldestFirst === true ? sql`e.id asc` : sql`e.id desc`;
-  // The page first, its workflows after: a join would be made for every row that the offset passes over.
+  // Ids first, which the indexes hold; rows and their workflows only for what is shown.
   const [page, count] = await Promise.all([
     sql<ExecutionHeader>`select ${columns} from (
-        select * from execution e where ${where} order by ${order} limit ${at.limit + 1} offset ${at.offset}
-      ) e left join workflow w on w.org_id = e.org_id and w.environment = e.environment and w.id = e.workflow_id
+        select e.id from execution e where ${indexed} and ${others}
+        order by ${order} limit ${at.limit + 1} offset ${at.offset}
+      ) k cross join lateral (select * from execution where id = k.id limit 1) e
+      left join workflow w on w.org_id = e.org_id and w.environment = e.environment and w.id = e.workflow_id
       order by ${order}`.execute(db),
     sql<{ total: number }>`select count(*)::int as total from (
-      select from execution e where ${where} limit ${at.isUncounted === true ? 0 : countedAtMost}) counted`.execute(
-      db,
-    ),
+      select from (select ${others} as is_meant from execution e where ${indexed}
+        limit ${found.others.length === 0 ? countedAtMost : lookedAtMost}) looked
+      where is_meant limit ${at.isUncounted === true ? 0 : countedAtMost}) counted`.execute(db),
   ]);
   return {
     executions: page.rows.slice(0, at.limit),
@@ -141,51 +148,66 @@ export async function listExecutions(
   };
 }
 
+interface Conditions {
+  /** Those that an index may serve. */
+  readonly indexed: readonly RawBuilder<unknown>[];
+  /** Those that rows are looked at for. */
+  readonly others: readonly RawBuilder<unknown>[];
+}
+
 /** The filter in SQL; undefined: nothing can match it. Each state is spelt so that an index of its own serves it. */
-async function conditions(
-  db: Db,
-  tenant: Tenant,
-  filter: ExecutionFilter,
-): Promise<RawBuilder<unknown> | undefined> {
-  const terms = [sql`e.org_id = ${tenant.orgId} and e.environment = ${tenant.environment}`];
-  if (filter.linkedAccountId !== undefined) terms.push(sql`e.linked_account_id = ${filter.linkedAccountId}`);
-  if (filter.executionId === undefined) terms.push(sql`e.is_listed`);
-  else terms.push(sql`e.id = ${filter.executionId}`);
-  if (filter.workflowId !== undefined) terms.push(sql`e.workflow_id = ${filter.workflowId}`);
+async function conditions(db: Db, tenant: Tenant, filter: ExecutionFilter): Promise<Conditions | undefined> {
+  const indexed = [sql`e.org_id = ${tenant.orgId} and e.environment = ${tenant.environment}`];
+  const others: RawBuilder<unknown>[] = [];
+  if (filter.linkedAccountId !== undefined)
+    indexed.push(sql`e.linked_account_id = ${filter.linkedAccountId}`);
+  if (filter.executionId === undefined) indexed.push(sql`e.is_listed`);
+  else indexed.push(sql`e.id = ${filter.executionId}`);
+  if (filter.workflowId !== undefined) indexed.push(sql`e.workflow_id = ${filter.workflowId}`);
   if (filter.workflowName !== undefined) {
     const ids = await workflowsNamed(db, tenant, filter.workflowName);
     if (ids.length === 0) return undefined;
-    terms.push(sql`e.workflow_id = any(${ids})`);
+    indexed.push(ids.length === 1 ? sql`e.workflow_id = ${ids[0]}` : sql`e.workflow_id = any(${ids})`);
+  }
+  if (filter.idFrom !== undefined) indexed.push(sql`e.id >= ${filter.idFrom}`);
+  if (filter.idTo !== undefined) indexed.push(sql`e.id < ${filter.idTo}`);
+  if (filter.states !== undefined && filter.states.length > 0)
+    indexed.push(...stateConditions(filter.states));
+  if (filter.instanceTag !== undefined) indexed.push(sql`e.instance_tag = ${filter.instanceTag}`);
+  if (filter.errorHash !== undefined) indexed.push(sql`e.error_hash = ${filter.errorHash}`);
+  if (filter.customFields !== undefined) {
+    // Containment itself can use no index under row-level security, which asks it last: it is not leak-proof.
+    indexed.push(sql`e.custom_field_values is not null`);
+    others.push(sql`e.custom_field_values @> ${JSON.stringify(filter.customFields)}::jsonb`);
   }
   if (filter.slugs !== undefined && filter.slugs.length > 0)
-    terms.push(sql`e.app_slug = any(${filter.slugs})`);
-  if (filter.states !== undefined && filter.states.length > 0) {
-    terms.push(sql`e.state = any(${filter.states})`);
-    // What the planner cannot know and the table's own checks say.
-    if (filter.states.every((state) => state === 'running')) terms.push(sql`e.owner is not null`);
-    if (filter.states.every((state) => failedStates.has(state)))
-      terms.push(sql`e.state in ('errored', 'stopped', 'timed_out', 'terminated')`);
-  }
+    others.push(sql`e.app_slug = any(${filter.slugs})`);
   if (filter.isStopping !== undefined)
-    terms.push(sql`(e.stop_requested_at is not null) = ${filter.isStopping}`);
-  if (filter.sources !== undefined) terms.push(sql`e.source = any(${filter.sources})`);
-  if (filter.mode !== undefined) terms.push(sql`e.mode = ${filter.mode}`);
-  if (filter.instanceTag !== undefined) terms.push(sql`e.instance_tag = ${filter.instanceTag}`);
-  if (filter.errorHash !== undefined) terms.push(sql`e.error_hash = ${filter.errorHash}`);
-  if (filter.customFields !== undefined)
-    terms.push(sql`e.custom_field_values @> ${JSON.stringify(filter.customFields)}::jsonb`);
+    others.push(sql`(e.stop_requested_at is not null) = ${filter.isStopping}`);
+  if (filter.sources !== undefined) others.push(sql`e.source = any(${filter.sources})`);
+  if (filter.mode !== undefined) others.push(sql`e.mode = ${filter.mode}`);
   if (filter.text !== undefined) {
     const part = filter.text.toLowerCase();
-    terms.push(sql`(strpos(lower(e.error_text), ${part}) > 0 or strpos(lower(e.instance_tag), ${part}) > 0
-      or exists (select from jsonb_each_text(e.custom_field_values) f where strpos(lower(f.value), ${part}) > 0))`);
+    others.push(sql`(strpos(lower(e.error_text), ${part}) > 0 or strpos(lower(e.instance_tag), ${part}) > 0
+      or e.custom_field_values is not null and exists (
+        select from jsonb_each_text(e.custom_field_values) f where strpos(lower(f.value), ${part}) > 0))`);
   }
   if (filter.isUntouched === true) {
-    terms.push(sql`not exists (select from execution r where r.retry_of = e.id)
+    others.push(sql`not exists (select from execution r where r.retry_of = e.id)
       and not exists (select from execution r where r.rerun_of = e.id)`);
   }
-  if (filter.idFrom !== undefined) terms.push(sql`e.id >= ${filter.idFrom}`);
-  if (filter.idTo !== undefined) terms.push(sql`e.id < ${filter.idTo}`);
-  return sql.join(terms, sql` and `);
+  return { indexed, others };
+}
+
+/** Besides the states themselves what the planner cannot know of them and the table's own checks say. */
+function stateConditions(states: readonly ExecutionState[]): RawBuilder<unknown>[] {
+  const terms = [sql`e.state = any(${states})`];
+  if (states.every((state) => state === 'running')) terms.push(sql`e.owner is not null`);
+  else if (states.every((state) => state === 'running' || state === 'waiting'))
+    terms.push(sql`(e.owner is not null or e.state = 'waiting')`);
+  if (states.every((state) => failedStates.has(state)))
+    terms.push(sql`e.state in ('errored', 'stopped', 'timed_out', 'terminated')`);
+  return terms;
 }
 
 const failedStates: ReadonlySet<ExecutionState> = new Set(['errored', 'stopped', 'timed_out', 'terminated']);

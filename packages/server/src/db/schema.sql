@@ -244,7 +244,7 @@ CREATE OR REPLACE FUNCTION public.inlay_tenant_visible(row_org text, row_environ
  RETURNS boolean
  LANGUAGE sql
  STABLE PARALLEL SAFE
-RETURN ((COALESCE(current_setting('inlay.scope'::text, true), ''::text) = 'system'::text) OR ((row_org = current_setting('inlay.org_id'::text, true)) AND (row_environment = current_setting('inlay.environment'::text, true))))
+RETURN CASE WHEN (COALESCE(current_setting('inlay.scope'::text, true), ''::text) = 'system'::text) THEN true ELSE ((row_org = current_setting('inlay.org_id'::text, true)) AND (row_environment = current_setting('inlay.environment'::text, true))) END
 
 
 function inlay_wake_parent()
@@ -876,17 +876,18 @@ table execution
   execution_mode_check: CHECK ((mode = ANY (ARRAY['sync'::text, 'async'::text])))
   execution_source_check: CHECK ((source = ANY (ARRAY['event'::text, 'app_event'::text, 'polling'::text, 'webhook'::text, 'schedule'::text, 'api_call'::text, 'sub_flow'::text])))
   execution_state_check: CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'waiting'::text, 'completed'::text, 'errored'::text, 'stopped'::text, 'timed_out'::text, 'terminated'::text])))
-  INDEX execution_account ON ONLY public.execution USING btree (org_id, environment, linked_account_id, id DESC)
+  INDEX execution_account ON ONLY public.execution USING btree (org_id, environment, linked_account_id, id DESC) INCLUDE (is_listed)
   INDEX execution_concurrency ON ONLY public.execution USING btree (concurrency_key) WHERE ((concurrency_key IS NOT NULL) AND (finished_at IS NULL))
-  INDEX execution_custom_fields ON ONLY public.execution USING gin (custom_field_values jsonb_path_ops) WHERE (custom_field_values IS NOT NULL)
-  INDEX execution_environment ON ONLY public.execution USING btree (org_id, environment, id DESC)
+  INDEX execution_environment ON ONLY public.execution USING btree (org_id, environment, id DESC) INCLUDE (is_listed)
   INDEX execution_error ON ONLY public.execution USING btree (org_id, environment, error_hash, id DESC) WHERE (error_hash IS NOT NULL)
-  INDEX execution_failed ON ONLY public.execution USING btree (org_id, environment, state, id DESC) WHERE (state = ANY (ARRAY['errored'::text, 'stopped'::text, 'timed_out'::text, 'terminated'::text]))
+  INDEX execution_failed ON ONLY public.execution USING btree (org_id, environment, state, id DESC) INCLUDE (is_listed) WHERE (state = ANY (ARRAY['errored'::text, 'stopped'::text, 'timed_out'::text, 'terminated'::text]))
   INDEX execution_live ON ONLY public.execution USING btree (org_id, environment, linked_account_id, state) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]))
   INDEX execution_owner ON ONLY public.execution USING btree (owner) WHERE (owner IS NOT NULL)
   INDEX execution_rerun ON ONLY public.execution USING btree (rerun_of) WHERE (rerun_of IS NOT NULL)
   INDEX execution_retried ON ONLY public.execution USING btree (retry_of) WHERE (retry_of IS NOT NULL)
+  INDEX execution_tag ON ONLY public.execution USING btree (org_id, environment, instance_tag, id DESC) WHERE (instance_tag IS NOT NULL)
   INDEX execution_waiting ON ONLY public.execution USING btree (org_id, environment, id) WHERE (state = 'waiting'::text)
+  INDEX execution_with_fields ON ONLY public.execution USING btree (org_id, environment, id DESC) WHERE (custom_field_values IS NOT NULL)
   INDEX execution_workflow ON ONLY public.execution USING btree (org_id, environment, workflow_id, id DESC)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
