@@ -1,17 +1,14 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import path from 'node:path';
 import { openEmbeddedPostgres } from '../packages/server/src/db/embedded/index.ts';
 import { createPool } from '../packages/server/src/db/pool.ts';
 import { startInlay, until } from '../tests/inlay.ts';
 import { createClient } from './client.ts';
 import { figure, type Figure } from './figure.ts';
 import { closedLoad, Latencies } from './load.ts';
-import { commitsPerSecond } from './machine.ts';
+import { machineLimits } from './machine.ts';
 import { payloads } from './payload.ts';
+import { startWorkers } from './workers.ts';
 import { publishFiveNodes } from './workflow.ts';
 
-const cli = path.resolve(import.meta.dirname, '../packages/server/src/cli/inlay.ts');
 const inBurst = 50_000;
 const probes = 50;
 const probeEveryMs = 100;
@@ -28,9 +25,12 @@ export async function burst(): Promise<readonly Figure[]> {
 }
 
 async function burstOn(workers: number): Promise<readonly Figure[]> {
-  const inlay = await startInlay({ args: ['--role', 'api'] });
+  const inlay = await startInlay({
+    args: ['--role', 'api'],
+    env: { INLAY_RATE_LIMIT: '0', INLAY_ACCOUNT_RATE_LIMIT: '0' },
+  });
   const client = createClient(inlay.url, 64);
-  const children: ReturnType<typeof spawn>[] = [];
+  let running: ReturnType<typeof startWorkers> | undefined;
   const databaseUrl = (await openEmbeddedPostgres(inlay.dataDir)).url;
   const pool = createPool({ url: databaseUrl, max: 2 });
   try {
@@ -52,8 +52,7 @@ async function burstOn(workers: number): Promise<readonly Figure[]> {
         payload,
       );
     };
-    const commits = await commitsPerSecond(databaseUrl, 1);
-    const multiRow = (await commitsPerSecond(databaseUrl, 500)) * 500;
+    const limits = await machineLimits(`before-burst.${workers}-workers`, inlay.dataDir, databaseUrl);
     let left = inBurst;
     while (left > 0) {
       const { latencies } = await closedLoad(() => execute(inlay.demo.linkedAccountId), {
@@ -62,14 +61,7 @@ async function burstOn(workers: number): Promise<readonly Figure[]> {
       });
       left -= latencies.count;
     }
-    for (let n = 0; n < workers; n += 1) {
-      children.push(
-        spawn(process.execPath, [cli, 'start', '--role', 'worker'], {
-          env: { ...process.env, INLAY_DATA_DIR: inlay.dataDir, INLAY_LOG_LEVEL: 'warn' },
-          stdio: 'ignore',
-        }),
-      );
-    }
+    running = startWorkers(inlay, workers);
     const finished = async (account: string) => {
       const { rows } = await pool.query<{ waited_ms: number; done: number; first: Date; last: Date }>(
         `select extract(epoch from started_at - created_at)::float * 1000 as waited_ms, finished_at as last, started_at as first
@@ -98,6 +90,7 @@ async function burstOn(workers: number): Promise<readonly Figure[]> {
     const conditions = `${workers} worker process${workers === 1 ? '' : 'es'}, ${theirs.count} of another account queued before, ${queued[0]!.left} still queued after the last of ${probes} probes`;
     const reference = { name: "the burst's own, median", value: theirs.quantile(0.5) };
     return [
+      ...limits.figures,
       figure(`burst.first-run.p50.${workers}-workers`, mine.quantile(0.5), 'ms', conditions, reference),
       figure(`burst.first-run.max.${workers}-workers`, mine.quantile(1), 'ms', conditions, reference),
       figure(
@@ -105,18 +98,13 @@ async function burstOn(workers: number): Promise<readonly Figure[]> {
         theirs.count / seconds,
         '/s',
         `${conditions}, 5 nodes, 0.2 KB payload`,
-        { name: 'rows of 200 bytes in 500-row commits', value: multiRow, unit: 'rows/s' },
+        limits.rows,
       ),
-      figure(`machine.commits.${workers}-workers`, commits, '/s', 'one row each, one connection'),
     ];
   } finally {
     await client.close();
     await pool.end();
-    for (const child of children) {
-      if (child.exitCode !== null) continue;
-      child.kill('SIGTERM');
-      await once(child, 'exit');
-    }
+    await running?.stop();
     await inlay.stop();
   }
 }

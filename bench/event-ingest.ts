@@ -3,12 +3,12 @@ import { startInlay } from '../tests/inlay.ts';
 import { createClient } from './client.ts';
 import { figure, type Figure } from './figure.ts';
 import { closedLoad, openLoad } from './load.ts';
-import { commitsPerSecond, flushesPerSecond } from './machine.ts';
+import { machineLimits } from './machine.ts';
 import { payloads, payloadSizes, type PayloadSize } from './payload.ts';
 
 /** Events accepted durably: the answer comes after the commit. Nobody listens, so this is the door alone. */
 export async function eventIngest(): Promise<readonly Figure[]> {
-  const inlay = await startInlay();
+  const inlay = await startInlay({ env: { INLAY_RATE_LIMIT: '0', INLAY_ACCOUNT_RATE_LIMIT: '0' } });
   const client = createClient(inlay.url, 1_000);
   try {
     const made = await inlay.call('POST', '/api/v2/public/application/event', {
@@ -23,15 +23,12 @@ export async function eventIngest(): Promise<readonly Figure[]> {
       });
     };
     await closedLoad(() => fire('0.2-KB'), { callers: 16, seconds: 2 });
-    const flushes = await flushesPerSecond(inlay.dataDir);
     const postgres = await openEmbeddedPostgres(inlay.dataDir);
-    const rows = { name: 'rows of 200 bytes in 500-row commits', unit: 'rows/s' };
-    const reference = { ...rows, value: (await commitsPerSecond(postgres.url, 500)) * 500 };
-    const figures: Figure[] = [
-      figure('machine.flushes', flushes, '/s', '8 KiB blocks, one after the other, fdatasync'),
-    ];
+    const limits = await machineLimits('before-event-ingest', inlay.dataDir, postgres.url);
+    const reference = limits.rows;
+    const figures: Figure[] = [...limits.figures];
     for (const size of payloadSizes) {
-      for (const callers of size === '0.2-KB' ? [1, 16, 128, 1_000] : [128]) {
+      for (const callers of size === '0.2-KB' ? [1, 16, 64, 1_000] : [64]) {
         const load = await closedLoad(() => fire(size), { callers, seconds: 5 });
         const conditions = `${callers} callers over HTTP on the same machine, ${size} payload`;
         const of = `${callers}-callers.${size}`;
@@ -42,7 +39,7 @@ export async function eventIngest(): Promise<readonly Figure[]> {
       }
     }
     const steady = await openLoad(() => fire('0.2-KB'), { perSecond: 1_000, seconds: 8 });
-    const flush = { name: 'one 8 KiB flush', value: 1_000 / flushes };
+    const flush = { name: 'one 8 KiB flush', value: limits.flushMs };
     const conditions = '1,000 events/s for 8 s, from the moment each was due';
     figures.push(
       figure('event-ingest.p50.at-1000', steady.latencies.quantile(0.5), 'ms', conditions, flush),

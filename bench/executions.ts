@@ -4,9 +4,10 @@ import { startInlay, until, type RunningInlay } from '../tests/inlay.ts';
 import { createClient } from './client.ts';
 import { figure, type Figure } from './figure.ts';
 import { closedLoad } from './load.ts';
-import { commitsPerSecond, flushesPerSecond } from './machine.ts';
+import { machineLimits, type MachineLimits } from './machine.ts';
 import { peakMemory } from './memory.ts';
 import { payloads, type PayloadSize } from './payload.ts';
+import { startWorkers } from './workers.ts';
 import { publishFiveNodes, type Middle } from './workflow.ts';
 
 const middles: readonly Middle[] = ['rule', 'jsonata'];
@@ -31,10 +32,9 @@ export async function syncExecution(): Promise<readonly Figure[]> {
     for (const middle of middles) {
       await closedLoad(() => execute({ middle, size: '0.2-KB' }, true), { callers: 4, seconds: 3 });
     }
-    const flush = 1_000 / (await flushesPerSecond(inlay.dataDir));
-    const commit = 1_000 / (await commitsPerSecond(databaseUrl, 1));
-    const figures: Figure[] = [figure('machine.flush', flush, 'ms', 'one 8 KiB block, fdatasync')];
-    const reference = { name: 'one-row commit, one connection', value: commit };
+    const limits = await machineLimits('before-sync-execution', inlay.dataDir, databaseUrl);
+    const figures: Figure[] = [...limits.figures];
+    const reference = { name: 'one-row commit, one connection', value: limits.commitMs };
     for (const variant of variants) {
       const { middle, size } = variant;
       for (const callers of size === '0.2-KB' ? [1, 16, 64, 1_000] : [16]) {
@@ -46,7 +46,7 @@ export async function syncExecution(): Promise<readonly Figure[]> {
           figure(`sync-execution.p99.${of}`, load.latencies.quantile(0.99), 'ms', conditions, reference),
           figure(`sync-execution.rate.${of}`, load.perSecond, '/s', conditions, {
             name: 'one-row commits, one connection',
-            value: 1_000 / commit,
+            value: 1_000 / limits.commitMs,
           }),
         );
       }
@@ -57,41 +57,55 @@ export async function syncExecution(): Promise<readonly Figure[]> {
 
 /** Executions accepted and finished a second, with full logs, from the first call to the last one finished. */
 export async function asyncExecutions(): Promise<readonly Figure[]> {
-  return withFiveNodes(async ({ inlay, execute, databaseUrl }) => {
-    const figures: Figure[] = [];
-    const idle = (what: string) => until(() => isIdle(inlay), { timeoutMs: 300_000, what });
-    for (const variant of variants) {
-      const { middle, size } = variant;
-      await closedLoad(() => execute(variant, false), { callers: 16, seconds: 2 });
-      await idle('the warm-up to finish');
-      const multiRow = (await commitsPerSecond(databaseUrl, 500)) * 500;
-      const before = await completed(databaseUrl);
-      const memory = await peakMemory(inlay.child.pid!);
-      const begun = performance.now();
-      const load = await closedLoad(() => execute(variant, false), { callers: 64, seconds: 8 });
-      await idle('all executions to finish');
-      const seconds = (performance.now() - begun) / 1_000;
-      const done = (await completed(databaseUrl)) - before;
-      const of = `${middle}.${size}`;
-      const conditions = `${done} executions of 5 nodes (${nodes[middle]}), ${size} payload, full logs, one process, HTTP callers on the same machine, until the last one finished`;
-      const reference = { name: 'rows of 200 bytes in 500-row commits', value: multiRow, unit: 'rows/s' };
-      figures.push(
-        figure(
-          `async-executions.accepted.${of}`,
-          load.perSecond,
-          '/s',
-          `64 callers over HTTP for 8 s, ${size} payload`,
-          reference,
-        ),
-        figure(`async-executions.finished.${of}`, done / seconds, '/s', conditions, reference),
-        figure(`async-executions.peak-memory.${of}`, await memory.peakMb(), 'MB', conditions, {
-          name: 'resident before',
-          value: memory.beforeMb,
-        }),
-      );
+  return withFiveNodes(async (setting) => {
+    const limits = await machineLimits('before-async-executions', setting.inlay.dataDir, setting.databaseUrl);
+    const figures: Figure[] = [...limits.figures];
+    for (const variant of variants) figures.push(...(await sustained(setting, limits, variant, 1)));
+    // The program that takes the calls goes on working, two more work beside it.
+    const more = startWorkers(setting.inlay, 2);
+    try {
+      await until(async () => (await liveWorkers(setting.databaseUrl)) === 3, { what: 'three workers' });
+      figures.push(...(await sustained(setting, limits, { middle: 'rule', size: '0.2-KB' }, 3)));
+    } finally {
+      await more.stop();
     }
     return figures;
   });
+}
+
+async function sustained(
+  { inlay, execute, databaseUrl }: Setting,
+  limits: MachineLimits,
+  variant: Variant,
+  workers: number,
+): Promise<readonly Figure[]> {
+  const { middle, size } = variant;
+  const idle = (what: string) => until(() => isIdle(databaseUrl), { timeoutMs: 300_000, what });
+  await closedLoad(() => execute(variant, false), { callers: 16, seconds: 2 });
+  await idle('the warm-up to finish');
+  const before = await completed(databaseUrl);
+  const memory = await peakMemory(inlay.child.pid!);
+  const begun = performance.now();
+  const load = await closedLoad(() => execute(variant, false), { callers: 64, seconds: 8 });
+  await idle('all executions to finish');
+  const seconds = (performance.now() - begun) / 1_000;
+  const done = (await completed(databaseUrl)) - before;
+  const of = `${middle}.${size}${workers === 1 ? '' : `.${workers}-workers`}`;
+  const conditions = `${done} executions of 5 nodes (${nodes[middle]}), ${size} payload, full logs, ${workers} worker process${workers === 1 ? '' : 'es'}, HTTP callers on the same machine, until the last one finished`;
+  return [
+    figure(
+      `async-executions.accepted.${of}`,
+      load.perSecond,
+      '/s',
+      `64 callers over HTTP for 8 s, ${size} payload`,
+      limits.rows,
+    ),
+    figure(`async-executions.finished.${of}`, done / seconds, '/s', conditions, limits.rows),
+    figure(`async-executions.peak-memory.${of}`, await memory.peakMb(), 'MB', conditions, {
+      name: 'resident before',
+      value: memory.beforeMb,
+    }),
+  ];
 }
 
 interface Setting {
@@ -137,27 +151,29 @@ async function withFiveNodes<T>(measure: (setting: Setting) => Promise<T>): Prom
   }
 }
 
-async function isIdle(inlay: RunningInlay): Promise<boolean> {
-  return (await count(inlay, 'RUNNING')) + (await count(inlay, 'QUEUED')) === 0;
+/** Nothing is queued and nobody runs anything. Asked of the tables: an API call would be part of the load. */
+async function isIdle(databaseUrl: string): Promise<boolean> {
+  return (
+    (await ask(databaseUrl, 'select count(*)::int as count from queue')) +
+      (await ask(databaseUrl, 'select count(*)::int as count from execution where owner is not null')) ===
+    0
+  );
 }
 
-/** From the table itself: the API's lists count no further than ten thousand. */
-async function completed(databaseUrl: string): Promise<number> {
+function completed(databaseUrl: string): Promise<number> {
+  return ask(databaseUrl, `select count(*)::int as count from execution where state = 'completed'`);
+}
+
+function liveWorkers(databaseUrl: string): Promise<number> {
+  return ask(databaseUrl, 'select count(*)::int as count from worker where is_alive and slots > 0');
+}
+
+async function ask(databaseUrl: string, count: string): Promise<number> {
   const pool = createPool({ url: databaseUrl, max: 1 });
   try {
-    const { rows } = await pool.query<{ count: number }>(
-      `select count(*)::int as count from execution where state = 'completed'`,
-    );
+    const { rows } = await pool.query<{ count: number }>(count);
     return rows[0]?.count ?? 0;
   } finally {
     await pool.end();
   }
-}
-
-async function count(inlay: RunningInlay, state: string): Promise<number> {
-  const { status, body } = await inlay.call('GET', `/api/v2/public/execution?limit=1&status=${state}`, {
-    linkedAccountId: inlay.demo.linkedAccountId,
-  });
-  if (status !== 200) throw new Error(JSON.stringify(body));
-  return body.totalDocs as number;
 }

@@ -2,7 +2,7 @@ import { openEmbeddedPostgres } from '../packages/server/src/db/embedded/index.t
 import { createPool } from '../packages/server/src/db/pool.ts';
 import { startInlay, type RunningInlay } from '../tests/inlay.ts';
 import { figure, type Figure } from './figure.ts';
-import { commitsPerSecond } from './machine.ts';
+import { machineLimits } from './machine.ts';
 import { peakMemory, residentMb } from './memory.ts';
 import { publish } from './workflow.ts';
 
@@ -17,18 +17,15 @@ export async function longLoop(): Promise<readonly Figure[]> {
     const figures: Figure[] = [];
     await runLoop(inlay, postgres.url, 1_000); // code is warm from here on
     for (const length of lengths) {
-      const rows = (await commitsPerSecond(postgres.url, 500)) * 500;
+      const limits = await machineLimits(`before-loop-${length}`, inlay.dataDir, postgres.url);
       const memory = await peakMemory(inlay.child.pid!);
       const { seconds, samples } = await runLoop(inlay, postgres.url, length);
       const conditions = `one execution, one loop of ${length} items, two rules each, 100 at a time, full logs`;
       const before = { name: 'resident before', value: memory.beforeMb };
       const half = Math.floor(samples.length / 2);
       figures.push(
-        figure(`loop.items.${length}`, length / seconds, 'items/s', conditions, {
-          name: 'rows of 200 bytes in 500-row commits',
-          value: rows,
-          unit: 'rows/s',
-        }),
+        ...limits.figures,
+        figure(`loop.items.${length}`, length / seconds, 'items/s', conditions, limits.rows),
         figure(`loop.peak-memory.${length}`, await memory.peakMb(), 'MB', conditions, before),
         figure(
           `loop.memory-second-half.${length}`,
