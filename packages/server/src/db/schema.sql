@@ -1563,7 +1563,10 @@ table wait_arrival
   environment text not null
   payload_sealed bytea not null
   received_at timestamp with time zone not null default now()
-  wait_arrival_pkey: PRIMARY KEY (execution_id, node_id)
+  id text not null
+  batch text
+  wait_arrival_pkey: PRIMARY KEY (id)
+  INDEX wait_arrival_node ON public.wait_arrival USING btree (execution_id, node_id)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 

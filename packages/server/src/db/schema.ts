@@ -365,6 +365,8 @@ export interface WaitTable extends TenantColumns {
 }
 
 export interface WaitArrivalTable extends TenantColumns {
+  id: string;
+  batch: string | null;
   execution_id: string;
   node_id: string;
   payload_sealed: Buffer;

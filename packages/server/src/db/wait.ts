@@ -260,23 +260,27 @@ export async function hasWoken(pool: Pool, now: Date): Promise<boolean> {
   return rows[0]!.is_any;
 }
 
-/** A call that came before its node waited, and the wait that it is for. */
+/** A call that came before its node waited, and a wait that it may be for. */
 export interface MetArrival {
+  readonly id: string;
   readonly waitId: string;
-  readonly executionId: string;
-  readonly nodeId: string;
+  /** What the node keeps: the headers that a call must bring. */
+  readonly state: unknown;
   readonly sealed: Buffer;
 }
 
 const metBy = `wait w where w.execution_id = a.execution_id and w.node_id = a.node_id and w.reason = 'webhook'
-  and w.woken_by is null`;
+  and w.woken_by is null and (a.batch is null or a.batch = w.batch)`;
 
 /**
- * Brings calls that came too early to the nodes that have begun to wait for them.
+ * Brings calls that came too early to the nodes that have begun to wait for them: to each the first that is valid.
  *
- * @param reseal - the payload, sealed for the wait
+ * @param reseal - the payload, sealed for the wait; undefined: the call is not valid there, and is dropped
  */
-export async function applyArrivals(pool: Pool, reseal: (arrival: MetArrival) => Buffer): Promise<void> {
+export async function applyArrivals(
+  pool: Pool,
+  reseal: (arrival: MetArrival) => Buffer | undefined,
+): Promise<void> {
   const { rows } = await pool.query<{ is_any: boolean }>({
     name: 'inlay-arrivals',
     text: `select exists (select from wait_arrival a where exists (select from ${metBy})) as is_any`,
@@ -284,13 +288,22 @@ export async function applyArrivals(pool: Pool, reseal: (arrival: MetArrival) =>
   if (!rows[0]!.is_any) return;
   await clientTransaction(pool, async (client) => {
     const { rows: met } = await client.query<MetArrival>(
-      `delete from wait_arrival a using ${metBy}
-       returning w.id as "waitId", a.execution_id as "executionId", a.node_id as "nodeId", a.payload_sealed as sealed`,
+      `select a.id, w.id as "waitId", w.state, a.payload_sealed as sealed
+       from wait_arrival a, ${metBy} order by a.id for update of a skip locked`,
     );
+    const woken = new Map<string, Buffer>();
+    const over = new Set<string>();
+    for (const arrival of met) {
+      if (over.has(arrival.id) || woken.has(arrival.waitId)) continue;
+      const sealed = reseal(arrival);
+      if (sealed !== undefined) woken.set(arrival.waitId, sealed);
+      over.add(arrival.id);
+    }
+    await client.query('delete from wait_arrival where id = any($1::text[])', [[...over]]);
     await client.query(
       `update wait w set woken_by = 'token', payload_sealed = u.sealed, wake_at = '-infinity'
        from unnest($1::text[], $2::bytea[]) as u(id, sealed) where w.id = u.id and w.woken_by is null`,
-      [met.map(({ waitId }) => waitId), met.map(reseal)],
+      [[...woken.keys()], [...woken.values()]],
     );
   });
 }

@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { findWaitingNodes, keepArrival, wakeById } from '#db/wait-webhook';
 import type { Clock } from '#domain/clock';
 import { isRecord } from '#domain/exact-json';
+import { newId } from '#domain/ids';
 import { hasHeaders } from '#engine/nodes/wait-for-webhook';
 import type { RowVault } from '#engine/recording/sealed-parts';
 import type { ResumeLinks } from '#engine/resume-links';
@@ -26,15 +27,22 @@ export async function resumeByCall(
 ): Promise<ResumeAnswer> {
   const target = deps.links.read(token);
   if (target === undefined) return 'unknown';
-  const { tenant, nodeId } = target;
+  const { tenant, nodeId, batch } = target;
   const at =
-    target.of === 'execution' ? { nodeId, executionId: target.id } : { nodeId, workflowId: target.id };
+    target.of === 'execution' ? { nodeId, executionId: target.id, batch } : { nodeId, workflowId: target.id };
   const [waiting, other] = await findWaitingNodes(deps.pool, tenant, at, deps.clock.now());
   if (other !== undefined) return 'ambiguous';
   if (waiting === undefined) {
     if (target.of === 'workflow') return 'nobody_waits';
-    const place = { executionId: target.id, nodeId };
-    const isKept = await keepArrival(deps.pool, tenant, place, sealArrival(deps.vault, place, call));
+    const id = newId(deps.clock.now().getTime());
+    const payloadSealed = sealArrival(deps.vault, id, call);
+    const isKept = await keepArrival(deps.pool, tenant, {
+      id,
+      executionId: target.id,
+      nodeId,
+      batch,
+      payloadSealed,
+    });
     return isKept ? 'kept' : 'nobody_waits';
   }
   const wanted = isRecord(waiting.state) ? waiting.state['proofs'] : undefined;

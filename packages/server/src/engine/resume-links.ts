@@ -7,6 +7,8 @@ export interface ResumeTarget {
   readonly of: 'execution' | 'workflow';
   readonly id: string;
   readonly nodeId: string;
+  /** Path of the iteration that the node stands in; undefined: whichever waits. */
+  readonly batch?: string | undefined;
 }
 
 /** Unguessable URLs of nodes that wait. Nothing of them is stored: a MAC proves that one was made here. */
@@ -20,8 +22,9 @@ export interface ResumeLinks {
 export function createResumeLinks(key: Buffer, publicUrl: string): ResumeLinks {
   const sign = (text: string): Buffer => createHmac('sha256', key).update(text).digest().subarray(0, 24);
   return {
-    url({ tenant, of, id, nodeId }) {
-      const text = [tenant.orgId, tenant.environment, of, id, nodeId].join('\n');
+    url({ tenant, of, id, nodeId, batch }) {
+      const parts = [tenant.orgId, tenant.environment, of, id, nodeId];
+      const text = [...parts, ...(batch === undefined ? [] : [batch])].join('\n');
       const token = `${Buffer.from(text).toString('base64url')}.${sign(text).toString('base64url')}`;
       return `${publicUrl}/api/v1/workflows/webhooks/${token}`;
     },
@@ -31,12 +34,13 @@ export function createResumeLinks(key: Buffer, publicUrl: string): ResumeLinks {
       const given = Buffer.from(mac, 'base64url');
       const expected = sign(text);
       if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
-      const [orgId = '', environment = '', of = '', id = '', nodeId = ''] = text.split('\n');
+      const [orgId = '', environment = '', of = '', id = '', nodeId = '', batch] = text.split('\n');
       return {
         tenant: { orgId, environment: environment as Environment },
         of: of === 'workflow' ? 'workflow' : 'execution',
         id,
         nodeId,
+        batch,
       };
     },
   };

@@ -10,6 +10,7 @@ import type { HistoryEntry } from '#engine/run-history';
 import { openFrame, walkFrame, type FrameEnd } from '#engine/run-frame';
 import { finish, haltedStatus, journalRow, keepResult, record } from '#engine/run-record';
 import { innerScope, type NodeResult } from '#engine/run-scope';
+import { urlsIn } from '#engine/run-urls';
 import { haltFrame, isHalted, type Container, type Frame, type Left } from '#engine/run-state';
 import { sizeProblem, storedValue } from '#engine/stored-value';
 
@@ -173,10 +174,12 @@ function openIteration(loop: Loop, index: number): { frame: Frame; isBroken: () 
     keyPath: batchPath({ nodeId: node.id, batch: around.keyPath }, index),
     within: around,
     results,
-    scope: innerScope(around.scope, results, {
-      ...values,
-      ...(settings.mode === 'array' ? { array_item: settings.items[index] } : {}),
-    }),
+    scope: innerScope(
+      around.scope,
+      results,
+      { ...values, ...(settings.mode === 'array' ? { array_item: settings.items[index] } : {}) },
+      urlsIn(run, body, batch),
+    ),
     history: loop.open.get(batch) ?? [],
     holdsRows: body.isPure && index >= fullyLogged,
     onNodeSettled:

@@ -78,11 +78,13 @@ export function innerScope(
   outer: TemplateScope,
   results: ReadonlyMap<string, NodeResult>,
   values: Readonly<Record<string, unknown>>,
+  /** What is known of a node inside that has not run. */
+  ahead: (nodeId: string) => unknown,
 ): TemplateScope {
   return {
     ...outer,
     values: { ...outer.values, ...values },
-    node: (id) => results.get(id) ?? outer.node(id),
+    node: (id) => results.get(id) ?? ahead(id) ?? outer.node(id),
   };
 }
 

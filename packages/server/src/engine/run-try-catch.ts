@@ -7,6 +7,7 @@ import { openFrame, walkFrame } from '#engine/run-frame';
 import { waitUntil } from '#engine/run-node';
 import { finish, haltedStatus, journalRow, keepResult, record } from '#engine/run-record';
 import { innerScope, type NodeResult } from '#engine/run-scope';
+import { urlsIn } from '#engine/run-urls';
 import type { Container, Frame, Left, RunFailure } from '#engine/run-state';
 import { storedValue } from '#engine/stored-value';
 
@@ -61,7 +62,7 @@ function openTry({ container, rows }: Block, index: number): Frame {
     keyPath: batchPath({ nodeId: node.id, batch: around.keyPath }, 0),
     within: around,
     results,
-    scope: innerScope(around.scope, results, {}),
+    scope: innerScope(around.scope, results, {}, urlsIn(run, node.regions['try']!, batch)),
     history: rows.filter((entry) => entry.batch === batch),
   });
 }
@@ -145,7 +146,7 @@ async function runCatch(block: Block, tried: Frame, failure: RunFailure): Promis
     keyPath: tried.keyPath,
     within: around,
     results,
-    scope: innerScope(tried.scope, results, caught),
+    scope: innerScope(tried.scope, results, caught, urlsIn(run, region, tried.batch)),
     history: rows.filter((entry) => entry.batch === tried.batch),
   });
   const end = await walkFrame(run, frame);

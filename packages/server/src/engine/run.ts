@@ -10,6 +10,7 @@ import { newFrame, replay, walkFrame } from '#engine/run-frame';
 import { runNode } from '#engine/run-node';
 import { keepResult, takePinned } from '#engine/run-record';
 import { runScope, type NodeResult } from '#engine/run-scope';
+import { urlsOf } from '#engine/run-urls';
 import {
   haltRun,
   type Frame,
@@ -238,14 +239,4 @@ function openRoot(run: RunState): Frame {
   replay(run, root);
   if (isStopRequested) haltRun(run, 'stopped');
   return root;
-}
-
-/** The URLs of a node that will wait: they can be given away before it does. */
-function urlsOf({ deps, input }: RunState, nodeId: string): unknown {
-  const { plan, tenant, facts } = input;
-  if (plan.byId.get(nodeId)?.type !== 'wait_for_webhook') return undefined;
-  return {
-    resume_url: deps.links.url({ tenant, of: 'execution', id: facts.executionId, nodeId }),
-    webhook_url: deps.links.url({ tenant, of: 'workflow', id: facts.workflowId, nodeId }),
-  };
 }

@@ -1,3 +1,5 @@
+import { isRecord } from '#domain/exact-json';
+import { hasHeaders } from '#engine/nodes/wait-for-webhook';
 import type { RowVault } from '#engine/recording/sealed-parts';
 import { sealContext } from '#vault/index';
 
@@ -20,24 +22,21 @@ export function openWaitPayload(
 }
 
 /** A call that came before its node waited for it. */
-export function sealArrival(
-  vault: RowVault,
-  at: { readonly executionId: string; readonly nodeId: string },
-  payload: unknown,
-): Buffer {
-  return vault.sealJson(payload, sealContext('wait_arrival.payload_sealed', at.executionId, at.nodeId));
+export function sealArrival(vault: RowVault, arrivalId: string, call: unknown): Buffer {
+  return vault.sealJson(call, sealContext('wait_arrival.payload_sealed', arrivalId));
 }
 
-/** The payload of a call that came early, sealed for the wait that it is for. */
+/**
+ * A call that came early, sealed for the wait that it is for.
+ *
+ * @returns undefined: it does not bring the headers that the node asks for, and is refused as if it came now
+ */
 export function resealArrival(
   vault: RowVault,
-  arrival: {
-    readonly waitId: string;
-    readonly executionId: string;
-    readonly nodeId: string;
-    readonly sealed: Buffer;
-  },
-): Buffer {
-  const context = sealContext('wait_arrival.payload_sealed', arrival.executionId, arrival.nodeId);
-  return sealWaitPayload(vault, arrival.waitId, vault.openJson(arrival.sealed, context));
+  arrival: { readonly id: string; readonly waitId: string; readonly state: unknown; readonly sealed: Buffer },
+): Buffer | undefined {
+  const call = vault.openJson(arrival.sealed, sealContext('wait_arrival.payload_sealed', arrival.id));
+  const wanted = isRecord(arrival.state) ? arrival.state['proofs'] : undefined;
+  const given = isRecord(call) ? call['proofs'] : undefined;
+  return hasHeaders(given, wanted) ? sealWaitPayload(vault, arrival.waitId, call) : undefined;
 }

@@ -26,7 +26,7 @@ export const sealedColumns = {
   'recovery_record.secrets_sealed': { key: ['id'] },
   'variable_value.value_sealed': { key: ['id'] },
   'wait.payload_sealed': { key: ['id'] },
-  'wait_arrival.payload_sealed': { key: ['execution_id', 'node_id'] },
+  'wait_arrival.payload_sealed': { key: ['id'] },
 } as const satisfies Record<`${string}.${string}`, { readonly key: readonly string[] }>;
 
 export type SealedColumn = keyof typeof sealedColumns;

@@ -132,10 +132,56 @@ test('a call that comes before the node waits is kept and used (pain 19)', async
   const { id, own } = await start(await publish({}, { action: 'wait_for', seconds: 1 }));
   assert.equal((await until(id, () => true))['waiting_on'], 'time');
   assert.equal((await call(own, { early: true })).status, 200);
-  assert.equal((await call(own, { second: true })).status, 409, 'the first one counts');
+  assert.equal((await call(own, { second: true })).status, 200, 'nobody can say yet which one is valid');
   const ended = await until(id, isEnded);
   assert.equal(ended['status'], 'COMPLETED');
   assert.match(JSON.stringify(outputOf(ended, '4')), /"early":true/);
+});
+
+test('a call that comes early without the right headers takes no place of one that has them', async () => {
+  const headers = [{ key: 'X-Token', value: 's3cret' }];
+  const { id, own } = await start(await publish({ headers }, { action: 'wait_for', seconds: 1 }));
+  for (let n = 0; n < 3; n += 1) await call(own, { forged: n });
+  assert.equal((await call(own, { genuine: true }, { 'x-token': 's3cret' })).status, 200);
+  const ended = await until(id, isEnded);
+  assert.match(JSON.stringify(outputOf(ended, '4')), /"genuine":true/);
+});
+
+test('early calls are kept for a node in bounded number', async () => {
+  const { id, own } = await start(await publish({}, { action: 'wait_for', hours: 1 }));
+  const answers: number[] = [];
+  for (let n = 0; n < 21; n += 1) answers.push((await call(own, {})).status);
+  assert.deepEqual(answers, [...Array.from({ length: 20 }, () => 200), 409]);
+  await wire('POST', `/api/v2/public/execution/${id}/stop`);
+});
+
+test('each iteration of a loop has a URL of its own', async () => {
+  const made = await wire('POST', '/api/v2/public/workflow', {
+    name: 'Approvals',
+    nodes: [
+      { id: '1', node_type: 'start', name: 'Start', data: { trigger: { kind: 'api_call' } } },
+      { id: '2', node_type: 'loop', name: 'Each', data: { mode: 'fixed', count: 2, concurrent_batches: 2 } },
+      {
+        id: '3',
+        node_type: 'response',
+        name: 'Say',
+        parent_id: '2',
+        data: { data: { own: '{{node.4.resume_url}}', shared: '{{node.4.webhook_url}}' } },
+      },
+      { id: '4', node_type: 'wait_for_webhook', name: 'Wait', parent_id: '2', data: {} },
+    ],
+    edges: [
+      { source: '1', target: '2' },
+      { source: '3', target: '4' },
+    ],
+  });
+  const draft = made.body['workflow']?._id as string;
+  const published = await wire('PUT', `/api/v2/public/workflow/${draft}/publish`, { published: true });
+  const { id, own } = await start(published.body['_id'] as string);
+  assert.equal((await call(own, { mine: 1 })).status, 200);
+  assert.equal((await call(own, { mine: 2 })).status, 409, 'the other iteration has another URL');
+  assert.equal((await until(id, () => true))['status'], 'RUNNING');
+  await wire('POST', `/api/v2/public/execution/${id}/stop`);
 });
 
 test('a URL that was not made here says nothing of what exists', async () => {
