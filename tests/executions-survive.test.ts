@@ -86,12 +86,15 @@ async function contacts(inlay: RunningInlay): Promise<string[]> {
 
 async function assertEachOnce(inlay: RunningInlay, names: readonly string[]): Promise<void> {
   await until(async () => (await countOf(inlay, 'COMPLETED')) === names.length, {
-    timeoutMs: 30_000,
+    timeoutMs: 120_000,
     what: `${names.length} executions to complete`,
   });
   for (const state of ['QUEUED', 'RUNNING', 'ERRORED']) assert.equal(await countOf(inlay, state), 0, state);
   assert.deepEqual((await contacts(inlay)).toSorted(), [...names].toSorted());
 }
+
+/** Only to end a test that hangs: how long it takes is the machine's affair, and other tests run beside it. */
+const longestMs = 240_000;
 
 /** Few at a time, so that something is under way at the moment of the kill. */
 const env = async () => ({
@@ -100,7 +103,7 @@ const env = async () => ({
   INLAY_WORKER_CONCURRENCY: '20',
 });
 
-test('200 executions survive the program killed in their midst', { timeout: 60_000 }, async () => {
+test('200 executions survive the program killed in their midst', { timeout: longestMs }, async () => {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'inlay-survive-'));
   await chmod(dataDir, 0o755);
   const same = { dataDir, env: await env() };
@@ -123,7 +126,7 @@ test('200 executions survive the program killed in their midst', { timeout: 60_0
   }
 });
 
-test('500 executions survive their PostgreSQL killed in their midst', { timeout: 90_000 }, async () => {
+test('500 executions survive their PostgreSQL killed in their midst', { timeout: longestMs }, async () => {
   const inlay = await startInlay({ env: await env() });
   try {
     const names = await accepted(inlay, await prepare(inlay), 500);

@@ -4,6 +4,7 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { createTestDatabase } from '../packages/server/src/db/testing.ts';
 
 /**
  * The real program in a child process, as its user starts it: own data folder, own ports, own PostgreSQL.
@@ -52,9 +53,12 @@ export async function startInlay(
     readonly args?: readonly string[];
     readonly env?: Record<string, string>;
     readonly dataDir?: string;
+    /** A database of the server that all tests share: where how Inlay keeps its own is not the point, it is sooner there. */
+    readonly isOnTestServer?: boolean;
   } = {},
 ): Promise<RunningInlay> {
   const dataDir = options.dataDir ?? (await makeDataDir());
+  const database = options.isOnTestServer === true ? await createTestDatabase() : undefined;
   const port = await freePort();
   const env = {
     ...process.env,
@@ -63,6 +67,7 @@ export async function startInlay(
     INLAY_PORT: String(port),
     INLAY_ACME_PORT: String(await freePort()),
     INLAY_LOG_LEVEL: 'warn',
+    ...(database !== undefined && { DATABASE_URL: database.url }),
     ...options.env,
   };
   const flags = (await readFile(nodeFlags, 'utf8')).trim().split(' ');
@@ -112,6 +117,7 @@ export async function startInlay(
         child.kill('SIGTERM');
         await ended;
       }
+      await database?.drop();
       if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
     },
   };

@@ -28,7 +28,7 @@ let portalErrors: readonly string[];
 before(async () => {
   const port = await freePort();
   [inlay, browser] = await Promise.all([
-    startInlay({ env: { INLAY_EGRESS_ALLOW: `127.0.0.1:${port},[::1]:${port}` } }),
+    startInlay({ isOnTestServer: true, env: { INLAY_EGRESS_ALLOW: `127.0.0.1:${port},[::1]:${port}` } }),
     openBrowser(),
   ]);
   const client = { id: 'inlay-broken-connection', secret: 'a-secret-of-this-test' };

@@ -25,7 +25,7 @@ let page: Page;
 let saas: Server;
 
 before(async () => {
-  inlay = await startInlay();
+  inlay = await startInlay({ isOnTestServer: true });
   browser = await openBrowser();
   saas = await serveSaasApp();
   context = await browser.newContext();

@@ -9,7 +9,7 @@ let inlay: RunningInlay;
 let browser: Browser;
 
 before(async () => {
-  [inlay, browser] = await Promise.all([startInlay(), openBrowser()]);
+  [inlay, browser] = await Promise.all([startInlay({ isOnTestServer: true }), openBrowser()]);
 });
 after(async () => {
   await browser?.close();

@@ -19,7 +19,7 @@ let dashboardErrors: readonly string[];
 let key: string;
 
 before(async () => {
-  [inlay, browser] = await Promise.all([startInlay(), openBrowser()]);
+  [inlay, browser] = await Promise.all([startInlay({ isOnTestServer: true }), openBrowser()]);
   desk = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] });
   dashboard = await desk.newPage();
   dashboard.setDefaultTimeout(15_000);
