@@ -3,7 +3,11 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkout } from './paths.mjs';
 
-/** A reporter of `node --test`: a line of JSON for each test, each file, and the whole run. */
+/**
+ * A reporter of `node --test`, which loads it by its path: a line of JSON for each test, each file, and the whole run.
+ *
+ * @public
+ */
 export default async function* results(events) {
   for await (const { type, data } of events) {
     if ((type === 'test:pass' || type === 'test:fail') && data.details.type !== 'suite') {
