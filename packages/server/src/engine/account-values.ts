@@ -2,10 +2,10 @@ import type { Pool, PoolClient } from 'pg';
 import { configValues, orgCredentials, udfValues } from '#db/run-values';
 import { lastSyncTime } from '#db/sync-window';
 import type { Tenant } from '#domain/tenant';
-import { planReads } from '#engine/plan-reads';
-import type { RunInput } from '#engine/run-state';
-import type { RunFacts } from '#engine/run-scope';
-import type { Plan } from '#engine/workflow-plan';
+import { planReads } from '#engine/plan/plan-reads';
+import type { RunInput } from '#engine/run/run-state';
+import type { RunFacts } from '#engine/run/run-scope';
+import type { Plan } from '#engine/plan/workflow-plan';
 import { runEnvironment } from '#variables/index';
 import { sealContext, type Vault } from '#vault/index';
 

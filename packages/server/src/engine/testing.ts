@@ -10,8 +10,8 @@ import { createEngine, type Engine, type EngineOptions } from '#engine/engine';
 import type { OutsideServices } from '#engine/node-services';
 import type { NodeRegistry } from '#engine/nodes/index';
 import { done, nodeType, type NodeContext, type NodeOutcome, type NodeType } from '#engine/nodes/node-type';
-import type { ExecutionDetail } from '#engine/read-executions';
-import type { StartInput } from '#engine/start-input';
+import type { ExecutionDetail } from '#engine/read/read-executions';
+import type { StartInput } from '#engine/start/start-input';
 import type { Vault } from '#vault/index';
 import { testVault } from '#vault/testing';
 

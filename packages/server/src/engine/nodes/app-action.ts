@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { done, failed, nodeType, type NodeContext, type NodeOutcome } from '#engine/nodes/node-type';
-import { retryOfStatus } from '#engine/retry-policy';
+import { retryOfStatus } from '#engine/run/retry-policy';
 
 const settings = z
   .looseObject({

@@ -4,7 +4,7 @@ import { asText } from '#domain/template';
 import type { AppRequest } from '#engine/node-services';
 import { texts } from '#engine/nodes/http-settings';
 import { done, failed, nodeType } from '#engine/nodes/node-type';
-import { retryOfStatus } from '#engine/retry-policy';
+import { retryOfStatus } from '#engine/run/retry-policy';
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 

@@ -13,7 +13,7 @@ import {
   type NodeFailure,
   type NodeOutcome,
 } from '#engine/nodes/node-type';
-import { retryOfStatus } from '#engine/retry-policy';
+import { retryOfStatus } from '#engine/run/retry-policy';
 
 /** A request of the author's own making. It carries no credentials of any app: actions do. */
 export const http = nodeType<HttpSettings>({

@@ -4,7 +4,7 @@ import type { NodeServices } from '#engine/node-services';
 import type { Tenant } from '#domain/tenant';
 import type { Masked, ValuePath } from '#domain/masking/index';
 import type { FailedNode } from '#engine/recovery';
-import type { NodeResult } from '#engine/run-scope';
+import type { NodeResult } from '#engine/run/run-scope';
 import type { RunVariables } from '#engine/recording/run-variables';
 
 /**

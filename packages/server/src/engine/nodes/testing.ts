@@ -5,7 +5,7 @@ import { systemClock } from '#domain/clock';
 import { compileSettings, render } from '#domain/template';
 import type { NodeServices } from '#engine/node-services';
 import type { NodeContext, NodeOutcome, NodeType } from '#engine/nodes/node-type';
-import { problemText } from '#engine/node-failure';
+import { problemText } from '#engine/run/node-failure';
 import { productServices } from '#engine/product-services';
 import { createFileStore, type FileStore, readAll } from '#files/index';
 import { createHumanTasks } from '#human-tasks/index';

@@ -1,5 +1,5 @@
 import type { NodeContext } from '#engine/nodes/node-type';
-import type { HistoryEntry } from '#engine/run-history';
+import type { HistoryEntry } from '#engine/run/run-history';
 
 /** One page as the journal keeps it. */
 export interface KeptPage {

@@ -8,9 +8,9 @@ import { maskedRow } from '#engine/recording/masked-row';
 import { pageKeeper } from '#engine/recording/pages';
 import { runVariables } from '#engine/recording/run-variables';
 import type { RowVault } from '#engine/recording/sealed-parts';
-import type { HistoryEntry } from '#engine/run-history';
+import type { HistoryEntry } from '#engine/run/run-history';
 import { storedValue } from '#engine/stored-value';
-import type { Plan, PlanNode } from '#engine/workflow-plan';
+import type { Plan, PlanNode } from '#engine/plan/workflow-plan';
 
 /** What a run itself gives to a node; the recorder adds the rest. */
 export type BareNodeContext = Omit<NodeContext, 'variables' | 'page' | 'trace' | 'mask' | 'learnSecret'>;

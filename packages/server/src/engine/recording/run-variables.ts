@@ -1,4 +1,4 @@
-import type { HistoryEntry } from '#engine/run-history';
+import type { HistoryEntry } from '#engine/run/run-history';
 
 /** Values that a run keeps by name: `workflow.setVariable` and `workflow.getVariable` of custom code. */
 export interface RunVariables {

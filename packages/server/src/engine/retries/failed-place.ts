@@ -6,7 +6,7 @@ import { AppError } from '#domain/errors';
 import type { Tenant } from '#domain/tenant';
 import { rowsToRedo, type NodeAgain } from '#engine/retries/redo';
 import { readOutlineOf } from '#engine/retries/write-retry';
-import type { Plan } from '#engine/workflow-plan';
+import type { Plan } from '#engine/plan/workflow-plan';
 
 /** A node that failed, in one iteration of one execution. */
 export interface FailedPlace {

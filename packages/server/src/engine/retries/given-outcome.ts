@@ -9,7 +9,7 @@ import { maskedRow } from '#engine/recording/masked-row';
 import type { RowVault } from '#engine/recording/sealed-parts';
 import type { JournalOutline } from '#engine/retries/redo';
 import { sizeProblem, storedValue } from '#engine/stored-value';
-import type { Plan } from '#engine/workflow-plan';
+import type { Plan } from '#engine/plan/workflow-plan';
 import { sealContext } from '#vault/index';
 
 /** What a call had answered, as somebody says who has looked in the app. */

@@ -1,5 +1,5 @@
 import type { JournalKind, JournalStatus } from '#db/schema';
-import type { Plan, PlanGraph, PlanNode } from '#engine/workflow-plan';
+import type { Plan, PlanGraph, PlanNode } from '#engine/plan/workflow-plan';
 
 /** Where one row of a journal stands and what it says, without its values. */
 export interface JournalOutline {

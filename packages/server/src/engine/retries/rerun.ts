@@ -5,8 +5,8 @@ import type { Db } from '#db/schema';
 import { AppError } from '#domain/errors';
 import type { Tenant } from '#domain/tenant';
 import { rowOpener, type RowVault } from '#engine/recording/sealed-parts';
-import { historyOf, triggerHeaders } from '#engine/run-history';
-import type { StartInput } from '#engine/start-input';
+import { historyOf, triggerHeaders } from '#engine/run/run-history';
+import type { StartInput } from '#engine/start/start-input';
 
 const rerunnable: ReadonlySet<string> = new Set(['errored', 'stopped', 'timed_out', 'terminated']);
 

@@ -7,15 +7,15 @@ import type { Clock } from '#domain/clock';
 import { AppError } from '#domain/errors';
 import { newId } from '#domain/ids';
 import type { Tenant } from '#domain/tenant';
-import type { PlanCache } from '#engine/plan-cache';
-import type { Queue } from '#engine/queue';
-import type { QueuePlaces } from '#engine/queue-places';
+import type { PlanCache } from '#engine/plan/plan-cache';
+import type { Queue } from '#engine/work/queue';
+import type { QueuePlaces } from '#engine/start/queue-places';
 import type { RowVault } from '#engine/recording/sealed-parts';
 import { failedStates, whereToGoOn, type FailedPlace } from '#engine/retries/failed-place';
 import type { GivenOutcome } from '#engine/retries/given-outcome';
 import type { NodeAgain } from '#engine/retries/redo';
 import { draftRetry, writeRetry, type RetryWishes } from '#engine/retries/write-retry';
-import type { Plan } from '#engine/workflow-plan';
+import type { Plan } from '#engine/plan/workflow-plan';
 
 /** Where a retry takes an ended execution up: at what failed, or at a node and everything that follows it. */
 export type RetryFrom = { readonly from: 'failure' } | ({ readonly from: 'node' } & NodeAgain);

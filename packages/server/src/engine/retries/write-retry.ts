@@ -11,11 +11,11 @@ import type { ExecutionHeader } from '#db/execution-log';
 import type { ExecutionMode } from '#db/schema';
 import { AppError } from '#domain/errors';
 import type { Tenant } from '#domain/tenant';
-import type { Queue } from '#engine/queue';
+import type { Queue } from '#engine/work/queue';
 import { resealRow, type RowVault } from '#engine/recording/sealed-parts';
 import { givenOutcomesOf, givenRow, slotOf, type PlacedOutcome } from '#engine/retries/given-outcome';
 import { rowsToRedo, type JournalOutline, type NodeAgain } from '#engine/retries/redo';
-import type { Plan } from '#engine/workflow-plan';
+import type { Plan } from '#engine/plan/workflow-plan';
 
 /** What a retry is to do, read from the journal of the execution that it goes on from. */
 export type RetryDraft = Omit<NewRetry, 'id' | 'createdAt' | 'mode' | 'sealed' | 'given'> & {

@@ -7,8 +7,8 @@ import { createTestDatabase, type TestDatabase } from '#db/testing';
 import { systemClock } from '#domain/clock';
 import { newId } from '#domain/ids';
 import { builtInNodes, createEngine, nodeRegistry, type Engine, type NodeServices } from '#engine/index';
-import { openQueue } from '#engine/queue';
-import { queueRunsOfDeadWorkers } from '#engine/recover';
+import { openQueue } from '#engine/work/queue';
+import { queueRunsOfDeadWorkers } from '#engine/work/recover';
 import { interpret, placeOf, type Expectation } from '#engine/simulation/reference';
 import {
   randomWorkflow,
@@ -18,7 +18,7 @@ import {
 } from '#engine/simulation/random-workflow';
 import { seededRandom, type Random } from '#engine/simulation/seeded-random';
 import { simulatedNodes, type SimulatedWorld } from '#engine/simulation/simulated-nodes';
-import { endWaitsOfLostParents } from '#engine/suspension';
+import { endWaitsOfLostParents } from '#engine/wait/suspension';
 import { createVault } from '#vault/index';
 
 /**
