@@ -116,10 +116,11 @@ export async function readStored(
   return rows[0]!;
 }
 
-/** Bytes that the whole database takes on disk, of all organisations. */
-export async function databaseBytes(pool: Pool): Promise<number> {
-  const { rows } = await pool.query<{ bytes: number }>(
-    'select pg_database_size(current_database())::float8 as bytes',
+/** Bytes that the database takes on disk; null: it belongs to several organisations, and is none of one's business. */
+export async function databaseBytes(pool: Pool): Promise<number | null> {
+  const { rows } = await pool.query<{ bytes: number | null }>(
+    `select case when (select count(*) from organization) = 1 then pg_database_size(current_database())::float8 end
+       as bytes`,
   );
   return rows[0]!.bytes;
 }

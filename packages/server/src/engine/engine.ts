@@ -2,6 +2,7 @@ import type { Pool, PoolClient } from 'pg';
 import type { Logger } from 'pino';
 import { despiteDeadlocks } from '#db/database-fault';
 import { requestStop } from '#db/execution-control';
+import { createJournalPool } from '#db/pool';
 import {
   findExecution,
   listExecutions,
@@ -219,8 +220,13 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
     return readExecution(readDeps, tenant, executionId, undefined, options);
   }
   const links = createResumeLinks(deps.vault.deriveKey('resume-link'), options.publicUrl ?? '');
+  const journalPool = createJournalPool({
+    url: options.databaseUrl,
+    onIdleError: (error) => log.warn({ err: error }, 'An idle database connection of the journal broke.'),
+  });
   const workerDeps: WorkerDeps = {
     ...deps,
+    journalPool,
     links,
     services: { ...deps.services, subFlows, recovery: createRecovery(deps) },
     registry,
@@ -354,7 +360,7 @@ export async function createEngine(deps: EngineDeps, options: EngineOptions): Pr
       await queueRunsOfDeadWorkers(client, { queue, clock }, 100_000);
     });
     others.send();
-    await others.close();
+    await Promise.all([others.close(), journalPool.ending ? undefined : journalPool.end()]);
   }
 
   async function read(

@@ -47,7 +47,9 @@ export function adminUsageRoutes(app: ApiApp, deps: ApiDeps): void {
                 table_records: count,
               })
               .describe('What the environment keeps now'),
-            database_bytes: count.describe('The whole database on disk, of all organizations'),
+            database_bytes: count
+              .nullable()
+              .describe('The database on disk; null where several organizations share it'),
           }),
         },
       },

@@ -32,6 +32,8 @@ import type { RunFault } from '#engine/run/run-fault';
 
 export interface WorkerDeps extends Omit<RunDeps, 'suspension' | 'pasts'> {
   readonly pool: Pool;
+  /** What the journal writes through (`createJournalPool`). */
+  readonly journalPool: Pool;
   readonly log: Logger;
   readonly vault: Vault;
   readonly queue: Queue;
@@ -85,6 +87,7 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
   const journal = openJournal(
     {
       ...deps,
+      pool: deps.journalPool,
       onLeaseLost: lose,
       onBroken: (executionId, error) => runs.get(executionId)?.breakOff(error),
       isOver: () => isOver,
