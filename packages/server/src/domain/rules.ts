@@ -1,5 +1,5 @@
 import { compareDecimals, readDecimal } from '#domain/decimal';
-import { AppError } from '#domain/errors';
+import { AppError, type FieldProblem } from '#domain/errors';
 import { isRecord, parseExactJson } from '#domain/exact-json';
 import { asText } from '#domain/template';
 
@@ -88,6 +88,25 @@ export function readRule(raw: unknown): RuleGroup {
   const conditions = raw['conditions'] ?? [];
   if (!Array.isArray(conditions)) throw badRule('"conditions" is not a list.');
   return { match: readMatch(raw), conditions: conditions.map(readMember) };
+}
+
+/** What keeps a rule that is written down, with templates for its values, from being decided; each with its field. */
+export function ruleProblems(raw: unknown, path: string): FieldProblem[] {
+  try {
+    return operatorProblems(readRule(raw), path);
+  } catch (error) {
+    return [{ path, message: error instanceof Error ? error.message : 'cannot be read' }];
+  }
+}
+
+function operatorProblems(group: RuleGroup, path: string): FieldProblem[] {
+  return group.conditions.flatMap((member, index): FieldProblem[] => {
+    const at = `${path}[${index}]`;
+    if ('conditions' in member) return operatorProblems(member, at);
+    if (ruleOperators.includes(member.operator)) return [];
+    const message = `"${member.operator}" is not an operator; use one of ${ruleOperators.join(', ')}`;
+    return [{ path: `${at}.operator`, message }];
+  });
 }
 
 function readMember(raw: unknown): Condition | RuleGroup {

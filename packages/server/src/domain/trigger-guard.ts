@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FieldProblem } from '#domain/errors';
 import { isRecord } from '#domain/exact-json';
-import { evaluateRule, readRule, ruleOperators, type RuleGroup } from '#domain/rules';
+import { evaluateRule, readRule, ruleProblems } from '#domain/rules';
 import { asText, compileTemplate, render, type CompiledTemplate } from '#domain/template';
 import { triggerOf, type WorkflowDocument } from '#domain/workflow-document';
 
@@ -112,7 +112,7 @@ export function guardProblems(document: WorkflowDocument): FieldProblem[] {
   const at = `nodes[${start}].data.trigger`;
   const trigger = triggerOf(document);
   return [
-    ...conditionProblems(trigger['conditions'], `${at}.conditions`),
+    ...(isEmptyRule(trigger['conditions']) ? [] : ruleProblems(trigger['conditions'], `${at}.conditions`)),
     ...dedupProblems(
       trigger['idempotency'],
       trigger['idempotency_key'],
@@ -183,23 +183,4 @@ function dedupProblems(settings: unknown, flatKey: unknown, window: unknown, pat
       message: `the key "${rule.key}" names no value of what comes in, so everything would be a repeat of the first; write {event:<path>} or {header:<name>}`,
     },
   ];
-}
-
-function conditionProblems(raw: unknown, path: string): FieldProblem[] {
-  if (isEmptyRule(raw)) return [];
-  try {
-    return operatorProblems(readRule(raw), path);
-  } catch (error) {
-    return [{ path, message: error instanceof Error ? error.message : 'cannot be read' }];
-  }
-}
-
-function operatorProblems(group: RuleGroup, path: string): FieldProblem[] {
-  return group.conditions.flatMap((member, index): FieldProblem[] => {
-    const at = `${path}[${index}]`;
-    if ('conditions' in member) return operatorProblems(member, at);
-    if (ruleOperators.includes(member.operator)) return [];
-    const message = `"${member.operator}" is not an operator; use one of ${ruleOperators.join(', ')}`;
-    return [{ path: `${at}.operator`, message }];
-  });
 }

@@ -12,6 +12,7 @@ import { AppError } from '#domain/errors';
 import { literalSettingProblems } from '#domain/literal-settings';
 import { customOutputProblems } from '#domain/node-output';
 import { schemaCompiler } from '#domain/json-schema';
+import { ruleProblems } from '#domain/rules';
 import { ownRoots, cutTemplates } from '#domain/template/expression';
 import { compileTemplate, pathsIn, templateProblems } from '#domain/template';
 import { guardProblems } from '#domain/trigger-guard';
@@ -20,7 +21,9 @@ import type { Edge, WorkflowDocument, WorkflowNode } from '#domain/workflow-docu
 
 /** What the checks need to know about a node type; the engine's registry has it. */
 export interface NodeTypeFacts {
-  readonly fields: Readonly<Record<string, { readonly label: string; readonly required?: boolean }>>;
+  readonly fields: Readonly<
+    Record<string, { readonly label: string; readonly required?: boolean; readonly type?: string }>
+  >;
   /** What checks the settings when the node runs. */
   readonly settings?: z.ZodType;
   /** Settings that hold source text and are never templated. */
@@ -306,7 +309,24 @@ function publishProblems(
       message: `${called(node)}: ${message}`,
     }))
     .filter(({ path }) => !isMissing.has(path));
-  return [...missing, ...wrong, ...referenceProblems(node, index, document, facts)];
+  const known = new Set([...missing, ...wrong].map(({ path }) => path));
+  const rules = conditionProblems(node, `nodes[${index}]`, facts).filter(({ path }) => !known.has(path));
+  return [...missing, ...wrong, ...rules, ...referenceProblems(node, index, document, facts)];
+}
+
+/** Values of a condition are templates nearly always; its operator never makes sense as one. */
+function conditionProblems(node: WorkflowNode, at: string, facts: NodeTypeFacts | undefined): FieldProblem[] {
+  const rules: (readonly [path: string, rule: unknown])[] = [
+    [`${at}.conditions`, node['conditions']],
+    [`${at}.data.node_conditions`, node.data['node_conditions']],
+    ...Object.entries(facts?.fields ?? {})
+      .filter(([, { type }]) => type === 'conditions')
+      .map(([field]) => [`${at}.data.${field}`, node.data[field]] as const),
+  ];
+  return rules
+    .filter(([, rule]) => !isEmpty(rule) && typeof rule !== 'string')
+    .flatMap(([path, rule]) => ruleProblems(rule, path))
+    .map(({ path, message }) => ({ path, message: `${called(node)}: ${message}` }));
 }
 
 function isEmpty(value: unknown): boolean {

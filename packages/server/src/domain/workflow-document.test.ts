@@ -14,7 +14,13 @@ const next = () => ['next'];
 const nodeTypes: NodeTypes = new Map<string, NodeTypeFacts>([
   ['start', { fields: {}, ports: next }],
   ['http', { fields: { url: { label: 'URL', required: true } }, ports: next }],
-  ['rule', { fields: {}, ports: () => ['true', 'false'] }],
+  [
+    'rule',
+    {
+      fields: { conditions: { label: 'Conditions', type: 'conditions' } },
+      ports: () => ['true', 'false'],
+    },
+  ],
   ['response', { fields: {}, ports: () => [] }],
   ['custom_code', { fields: {}, literal: ['code'], ports: next }],
   ['loop', { fields: {}, container: ['body'], inside: ['output_data'], ports: next }],
@@ -55,6 +61,31 @@ describe('each fault is named with its node', () => {
     data: { code: source },
   });
   const table: [fault: string, nodes: object[], edges: object[], message: RegExp][] = [
+    [
+      'an operator that does not exist, beside values that are templates',
+      [
+        start,
+        {
+          id: '2',
+          node_type: 'rule',
+          name: 'Is it large',
+          data: {
+            conditions: [
+              { variable: '{{event.total}}', operator: 'gt', value: 3 },
+              { conditions: [{ variable: '{{event.total}}', operator: 'bigger', value: 3 }] },
+            ],
+          },
+        },
+      ],
+      [edge('1', '2')],
+      /nodes\[1\]\.data\.conditions\[1\]\[0\]\.operator: .*Is it large.*"bigger" is not an operator; use one of eq/,
+    ],
+    [
+      'an operator that does not exist, in the conditions of a node',
+      [start, { ...http('2'), conditions: [{ variable: '{{event.total}}', operator: '>', value: 3 }] }],
+      [edge('1', '2')],
+      /nodes\[1\]\.conditions\[0\]\.operator: .*">" is not an operator/,
+    ],
     [
       'a cycle',
       [start, http('2'), http('3')],
