@@ -30,9 +30,9 @@ export const workflowNeeds = z.object({
 export type WorkflowNeeds = z.output<typeof workflowNeeds>;
 
 const field = z.object({
-  name: z.string().min(1).max(200),
+  name: z.string().trim().min(1).max(200),
   field_type: z.enum(configFieldTypes, { error: `is none of ${configFieldTypes.join(', ')}` }),
-  position: z.int().default(0),
+  position: z.int().min(0).max(100_000).default(0),
   is_required: z.boolean().default(false),
   is_multiple: z.boolean().default(false),
   is_hidden: z.boolean().default(false),

@@ -38,7 +38,7 @@ export async function exportWorkflow(
       ? undefined
       : await findVersion(deps.db, tenant, row.id, row.published_version);
   const document = readWorkflowDocument(version?.document ?? row.draft);
-  const portable = await withNames(deps.db, tenant, document);
+  const portable = await withNames(deps.db, tenant, row.linked_account_id, document);
   const { nodes, paths } = withoutSecrets(portable.nodes);
   const trigger = withoutTriggerSecret({ ...portable, nodes });
   return {
@@ -70,11 +70,16 @@ export async function exportWorkflow(
 }
 
 /** The document with the names of what its nodes name by id; a table is named as its node may name it too. */
-async function withNames(db: Db, tenant: Tenant, document: WorkflowDocument): Promise<WorkflowDocument> {
+async function withNames(
+  db: Db,
+  tenant: Tenant,
+  ownerId: string | null,
+  document: WorkflowDocument,
+): Promise<WorkflowDocument> {
   const ids = referencesOf(document);
   const names = new Map<string, string>();
   for (const kind of Object.keys(ids) as ReferenceKind[]) {
-    for (const row of await findNamed(db, tenant, kind, ids[kind])) {
+    for (const row of await findNamed(db, tenant, kind, ids[kind], ownerId)) {
       // An alias and the name of a queue mean the same everywhere.
       if (ids[kind].includes(row.id)) names.set(`${kind} ${row.id}`, row.name);
     }

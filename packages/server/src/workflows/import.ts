@@ -57,7 +57,7 @@ export async function importWorkflow(
         });
       }
       const read = readWorkflowDocument(given);
-      const local = await withIds(db, tenant, read);
+      const local = await withIds(db, tenant, owner, read);
       const nodes =
         before === undefined
           ? local.nodes
@@ -92,7 +92,7 @@ export async function importWorkflow(
       return {
         workflow,
         isCreated: before === undefined,
-        missing: await missingOf(deps, db, tenant, needs, file.needs.variables),
+        missing: await missingOf(deps, db, { tenant, ownerId: owner }, needs, file.needs.variables),
         connects: needs.apps,
       };
     }),
@@ -100,12 +100,18 @@ export async function importWorkflow(
 }
 
 /** The document with the ids that the names in it have here; what is not here keeps its mark, and cannot be published. */
-async function withIds(db: Db, tenant: Tenant, document: WorkflowDocument): Promise<WorkflowDocument> {
+async function withIds(
+  db: Db,
+  tenant: Tenant,
+  ownerId: string | null,
+  document: WorkflowDocument,
+): Promise<WorkflowDocument> {
   const values = referencesOf(document);
   const ids = new Map<string, string>();
   for (const kind of Object.keys(values) as ReferenceKind[]) {
     const names = values[kind].flatMap((value) => markedName(value) ?? []);
-    for (const row of await findNamed(db, tenant, kind, names)) ids.set(`${kind} ${row.name}`, row.id);
+    for (const row of await findNamed(db, tenant, kind, names, ownerId))
+      ids.set(`${kind} ${row.name}`, row.id);
   }
   return mapReferences(document, (kind, value) => {
     const name = markedName(value);
@@ -162,12 +168,12 @@ async function writeFields(
 async function missingOf(
   deps: Pick<WorkflowDeps, 'connectors'>,
   db: Db,
-  tenant: Tenant,
+  { tenant, ownerId }: { readonly tenant: Tenant; readonly ownerId: string | null },
   needs: WorkflowNeeds,
   alsoVariables: readonly string[],
 ): Promise<WorkflowNeeds> {
   const without = async (kind: ReferenceKind, names: readonly string[]): Promise<string[]> => {
-    const rows = await findNamed(db, tenant, kind, names);
+    const rows = await findNamed(db, tenant, kind, names, ownerId);
     return names.filter((name) => !rows.some((row) => [row.name, row.alias, row.id].includes(name)));
   };
   const variables = [...new Set([...needs.variables, ...alsoVariables])].toSorted();

@@ -36,6 +36,7 @@ import type { WorkflowDocument } from '#domain/workflow-document';
 import { readAccessFilter } from '#domain/access-filter';
 import { takeTriggerSecrets, webhookProblems } from '#domain/webhook-trigger';
 import type { Vault } from '#vault/index';
+import { customerProblems } from '#workflows/customer-limits';
 import { type AppTriggers, listenedEvent, triggerProblems } from '#workflows/trigger-checks';
 import { storeTriggerSecrets } from '#workflows/trigger-secrets';
 
@@ -105,7 +106,10 @@ export async function insertDraft(
   }
   const written = editDocument(emptyWorkflowDocument(), input);
   const { document, secrets } = takeTriggerSecrets(undefined, written, newId);
-  assertValid(draftProblems(deps, document));
+  assertValid([
+    ...draftProblems(deps, document),
+    ...(caller.isCustomer ? await customerProblems(db, caller.tenant, document) : []),
+  ]);
   const row = await insertWorkflow(db, caller.tenant, {
     name,
     description: input.description ?? '',
@@ -172,7 +176,10 @@ export async function writeDraft(
   }
   const draft = readWorkflowDocument(before.draft);
   const { document, secrets } = takeTriggerSecrets(draft, editDocument(draft, input), newId);
-  assertValid(draftProblems(deps, document));
+  assertValid([
+    ...draftProblems(deps, document),
+    ...(caller.isCustomer ? await customerProblems(db, caller.tenant, document) : []),
+  ]);
   await storeTriggerSecrets(deps, db, before, secrets);
   const changes: WorkflowChanges = {
     document,

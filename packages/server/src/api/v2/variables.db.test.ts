@@ -162,6 +162,44 @@ test('another organisation finds neither definitions nor values, and cannot set 
   assert.equal((await call('GET', env('/definitions'), undefined, as)).body.totalDocs, 0);
 });
 
+test('a customer writes no workflow that reads a variable of the organisation, by whatever template', async () => {
+  await define({ name: 'ORG_KEY', isEncrypted: true });
+  await define({ name: 'ADAS', scope: 'linked_account' });
+  const nodes = (data: object, node_type = 'http') => [
+    { id: '1', node_type: 'start', name: 'Start', data: {} },
+    { id: '2', node_type, name: 'Send', data: { method: 'GET', url: 'https://example.com', ...data } },
+  ];
+  const edges = [{ source: '1', target: '2' }];
+  const make = (data: object, as = asSession(), type?: string) =>
+    call('POST', '/api/v2/public/workflow', { name: 'Own', nodes: nodes(data, type), edges }, as);
+  const closed: [object, string?][] = [
+    [{ url: 'https://example.com/{{env.org.ORG_KEY}}' }],
+    [{ body: { deep: ['x {{event.a || env.org.ORG_KEY}}'] } }],
+    [{ body: '{"a": {{ORG_KEY}}}' }],
+    [{ body: '{{env}}' }],
+    [{ body: '{{env.workspace.ANY}}' }],
+    [{ html: '{{#if event.a}}<p>{{env.org.ORG_KEY}}</p>{{/if}}' }, 'pdf'],
+  ];
+  for (const [data, type] of closed) {
+    const refused = await make(data, asSession(), type);
+    assert.equal(refused.status, 400, `${JSON.stringify(data)}: ${refused.text}`);
+    assert.match(refused.body.message, /nodes\[1\]: reads \{\{(env|ORG_KEY).*a variable of the organisation/);
+    assert.equal((await make(data, {}, type)).status, 200);
+  }
+  const open = await make({
+    body: '{{env.linked_account.ADAS}} {{env.workflow.X}} {{ADAS}} {{event.ORG_KEY}}',
+  });
+  assert.equal(open.status, 200, open.text);
+  const id = open.body.workflow.associated_workflow;
+  const changed = { nodes: nodes({ body: '{{ORG_KEY}}' }), edges };
+  const refused = await call('PUT', `/api/v2/public/workflow/${id}`, changed, asSession());
+  assert.match(refused.body.message, /a variable of the organisation/);
+  const { body: file } = await call('GET', `/api/v2/public/workflow/${id}/export`, undefined, asSession());
+  const tampered = { ...file, workflow: { ...file.workflow, nodes: changed.nodes } };
+  const imported = await call('POST', '/api/v2/public/workflow/import', tampered, asSession());
+  assert.match(imported.body.message, /a variable of the organisation/);
+});
+
 describe('the scope decides whose value it is', () => {
   test('an account has its own, named in the body or by header', async () => {
     const id = await define({ name: 'MINE', scope: 'linked_account' });

@@ -276,6 +276,11 @@ test('a file that is none is refused by the name of the field, and leaves nothin
       400,
       /workflow\.fields\.0\.field_type: is none of/,
     ],
+    [
+      asNew({ fields: [{ name: 'x', field_type: 'text', position: 9e12 }] }),
+      400,
+      /workflow\.fields\.0\.position/,
+    ],
     [{ ...file, workflow: { ...workflow, app: null } }, 400, /belongs to gong, the file to no app/],
   ];
   for (const [body, status, message] of wrong) {
@@ -302,6 +307,37 @@ test('another organisation finds nothing to export, and its imports are its own;
   const own = await imported(await exported(id), asAda);
   assert.deepEqual([own.created, own.workflow_id === id], [true, false]);
   assert.equal((await call('GET', `${base}/${own.workflow_id}`)).body.public_access_workflow, true);
+});
+
+test('a sub-flow that a file names is the one of whoever imports it, and never that of another account', async () => {
+  await api.addLinkedAccount('bob');
+  const child = await exported(await made({ name: 'Portable child' }));
+  const parent = await exported(
+    await made({
+      name: 'Portable parent',
+      nodes: [
+        { id: '1', node_type: 'start', name: 'Start', data: {} },
+        { id: '2', node_type: 'sub_flow', name: 'Call', data: { workflow: child.workflow.id } },
+      ],
+      edges: [{ source: '1', target: '2' }],
+    }),
+  );
+  const as = (linked_account_id: string) => ({ ...inProduction(), linked_account_id });
+  for (const id of ['ada', 'bob']) {
+    await call('POST', '/api/v2/public/linked-account', { linked_account_id: id }, inProduction());
+  }
+  const { workflow_id: ofAda } = await imported(child, as('ada'));
+  const { missing } = await imported(parent, as('bob'));
+  assert.deepEqual(missing.workflows, [child.workflow.id]);
+  const { workflow_id: ofBob } = await imported(child, as('bob'));
+  for (const [account, own] of [
+    ['ada', ofAda],
+    ['bob', ofBob],
+  ] as const) {
+    const { workflow_id: id, missing: still } = await imported(parent, as(account));
+    const { body: draft } = await call('GET', `${base}/${id}/edit`, undefined, as(account));
+    assert.deepEqual([draft.nodes[1].data.workflow, still.workflows], [own, []]);
+  }
 });
 
 test('an alias is free, taken in its app, or no alias at all', async () => {
