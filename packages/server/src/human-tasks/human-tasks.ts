@@ -75,8 +75,8 @@ export interface HumanTasks {
   /**
    * Mails the link of a task that still waits once more, to the same people: a person asked for it.
    *
-   * @throws AppError `not_found`, `human_task_closed`, `wrong_state` (its first mail is on its way, or was refused
-   *   again), `mail_not_configured`, `egress_forbidden`
+   * @throws AppError `not_found`, `human_task_closed`, `wrong_state` (its first mail is on its way or was
+   *   refused, or this one is), `mail_not_configured`, `egress_forbidden`
    */
   resend(tenant: Tenant, id: string): Promise<{ readonly rejected: readonly string[] }>;
   /** What came of the task of a node that goes on; from now on nothing else does. */
@@ -193,6 +193,11 @@ export function createHumanTasks(deps: {
       if (row.mail === 'due' || row.mail === 'sending' || row.mail_sealed === null) {
         throw new AppError('wrong_state', {
           reason: 'The mail of this task is still being sent by its workflow.',
+        });
+      }
+      if (row.mail === 'failed') {
+        throw new AppError('wrong_state', {
+          reason: 'The mail of this task was refused and its node failed, so nobody waits for an answer.',
         });
       }
       const nth = await countResentHumanTask(pool, tenant, row);

@@ -255,6 +255,11 @@ test('a mail is sent again to whoever lost it, with the same link, while the tas
   assert.deepEqual([refused.status, /refused every receiver/.test(refused.body.message)], [400, true]);
   assert.equal((await resend(id, { 'x-inlay-environment': 'production' })).status, 404);
   assert.equal((await resend('nothing')).status, 404);
+  const mail = (state: string) =>
+    api.database.pool.query('update human_task set mail = $2 where id = $1', [id, state]);
+  await mail('failed'); // its node has failed, and skipped or caught: the execution may live on
+  assert.match((await resend()).body.message, /nobody waits for an answer/);
+  await mail('sent');
   await call('POST', url, { data: { amount: 1, verdict: 'no' } });
   assert.ok([400, 404].includes((await resend()).status));
   assert.equal(sent.length, before + 2);
