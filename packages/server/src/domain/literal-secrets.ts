@@ -14,6 +14,9 @@ export const redactedSecret = '[REDACTED]';
 const settingWords =
   /passw|passphrase|secret$|client_secret|api[-_]?key|private[-_]?key|client_key$|access[-_]?token|auth[-_]?token|bearer|authorization|^token$|^cookie$/i;
 const userInUrl = /^[a-z][a-z0-9+.-]*:\/\/[^/\s:@]*:[^/\s@]+@/i;
+/** Parameters of an address, which are read where the rest of it is a template, too. */
+const parameters = /[?&]([^=&#\s]+)=([^&#\s]+)/g;
+const keyParameter = /^(key|sig|signature)$/i;
 
 type Visit = (text: string, path: readonly string[]) => string;
 
@@ -31,6 +34,21 @@ export function withoutSecrets(nodes: readonly WorkflowNode[]): {
     }),
   }));
   return { nodes: cleaned, paths };
+}
+
+/** Whether a setting of this name holds a secret. */
+export function isSecretSetting(name: string): boolean {
+  return settingWords.test(name);
+}
+
+/** Where secrets stand as they are: `['auth', 'headers', 'X-Api-Key']`. */
+export function literalSecretsIn(data: Readonly<Record<string, unknown>>): (readonly string[])[] {
+  const paths: (readonly string[])[] = [];
+  visitSecrets(data, (text, path) => {
+    paths.push(path);
+    return text;
+  });
+  return paths;
 }
 
 /** Puts back, where a node comes without a secret that the same node had before, that secret. */
@@ -76,7 +94,7 @@ function visitSecrets(
   return Object.fromEntries(
     Object.entries(data).map(([key, value]): [string, unknown] => {
       const isSecret =
-        settingWords.test(key) ||
+        isSecretSetting(key) ||
         (key === 'value' && named !== undefined && isSecretName(named)) ||
         (isHeaders(path.at(-1)) && isSecretName(key));
       return [key, visitValue(value, isSecret, visit, [...path, key])];
@@ -87,12 +105,23 @@ function visitSecrets(
 function visitValue(value: unknown, isSecret: boolean, visit: Visit, path: readonly string[]): unknown {
   if (typeof value === 'string') {
     const isLiteral = value !== '' && !value.includes('{{');
-    return (isSecret || userInUrl.test(value)) && isLiteral ? visit(value, path) : value;
+    const isNamed = isLiteral && (isSecret || userInUrl.test(value));
+    // What a file left out is found again whatever it was.
+    return isNamed || value === redactedSecret || hasSecretParameter(value) ? visit(value, path) : value;
   }
   if (Array.isArray(value)) {
-    return value.map((item, index) => visitValue(item, false, visit, [...path, String(index)]));
+    return value.map((item, index) => visitValue(item, isSecret, visit, [...path, String(index)]));
   }
   return isRecord(value) ? visitSecrets(value, visit, path) : value;
+}
+
+/** `https://example.com/x?api_key=...`, with the key written out. */
+function hasSecretParameter(text: string): boolean {
+  if (!/^https?:\/\/\S+$/i.test(text)) return false;
+  return [...text.matchAll(parameters)].some(
+    ([, name = '', value = '']) =>
+      (isSecretSetting(name) || keyParameter.test(name)) && !value.includes('{{'),
+  );
 }
 
 /** The name in `{key | name, value}`, as lists of headers and parameters are written. */

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  missingSecretProblems,
+  redactedSecret,
+  withoutSecrets,
+  withSecretsOf,
+} from '#domain/literal-secrets';
+import type { WorkflowNode } from '#domain/workflow-document';
+
+const node = (data: Record<string, unknown>): WorkflowNode => ({
+  id: '2',
+  node_type: 'http',
+  name: 'Get',
+  data,
+});
+
+test('what a file leaves out is asked for again, and found where it was before', () => {
+  const secret = {
+    url: 'https://example.com/{{event.id}}?page=1&api_key=k-1',
+    mcp_servers: [{ url: 'https://u:p-1@example.com' }],
+    api_keys: ['k-2', '{{env.org.KEY}}'],
+    query: { token: 't-1' },
+  };
+  const harmless = { next: 'https://example.com/?sort_key=name&token={{event.token}}', body: 'api_key=x' };
+  const { nodes, paths } = withoutSecrets([node({ ...secret, ...harmless })]);
+  assert.deepEqual(nodes[0]?.data, {
+    url: redactedSecret,
+    mcp_servers: [{ url: redactedSecret }],
+    api_keys: [redactedSecret, '{{env.org.KEY}}'],
+    query: { token: redactedSecret },
+    ...harmless,
+  });
+  assert.deepEqual(
+    paths.map((path) => path.replace('nodes.2.data.', '')),
+    ['url', 'mcp_servers.0.url', 'api_keys.0', 'query.token'],
+  );
+  assert.deepEqual(
+    missingSecretProblems(nodes).map(({ path }) => path),
+    paths.map((path) => path.replace('nodes.2', 'nodes[0]')),
+  );
+  const before = [node({ ...secret, ...harmless })];
+  assert.deepEqual(withSecretsOf(before, nodes), before);
+});
