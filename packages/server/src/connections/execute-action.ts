@@ -33,7 +33,6 @@ import {
 } from '#connections/renew';
 import { expireConnection, findCallContext } from '#db/connection';
 import { AppError } from '#domain/errors';
-import { PagesTooLarge } from '#domain/paging';
 import type { Tenant } from '#domain/tenant';
 import type { ClientTls, OutboundStream } from '#outbound/index';
 
@@ -50,6 +49,8 @@ interface Transport {
   readonly tls?: ClientTls | undefined;
   /** Where the credential stands, in place of where the connector has it. */
   readonly place?: (credential: Credential) => Placement;
+  /** The request is the one of a custom action, and not whatever a caller asks for. */
+  readonly isDefined?: boolean;
 }
 
 /** Whose connection to which app. */
@@ -82,6 +83,7 @@ export async function executeAction(deps: ConnectionDeps, call: ActionCall): Pro
   const injection = own && definitionOf(own).token_injection;
   const transport: Transport = {
     tls: own && openTls(deps.vault, own),
+    isDefined: own !== undefined,
     ...(injection !== undefined && { place: (credential) => placedToken(injection, credential) }),
   };
   const within = call.slug === ownAppSlug ? withOwnApi : withConnection;
@@ -190,8 +192,6 @@ export async function withConnection<T>(
     const live = await liveConnection(deps, owner, context.connection);
     return await work(connector, connectionHttp(deps, owner, live, target), live.row.meta);
   } catch (error) {
-    if (error instanceof PagesTooLarge)
-      throw new AppError('wrong_state', { reason: error.message }, { cause: error });
     throw inputProblem(error, connector);
   }
 }

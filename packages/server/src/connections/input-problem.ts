@@ -1,8 +1,11 @@
 import { type Connector, InputError } from '@inlay/connectors/kit';
 import { AppError } from '#domain/errors';
+import { PagesTooLarge } from '#domain/paging';
 
-/** The kit's complaint about a caller's input as an error of ours; anything else as it is. */
+/** What the kit, or the reading of pages, complains about as an error of ours; anything else as it is. */
 export function inputProblem(error: unknown, connector: Connector): unknown {
+  if (error instanceof PagesTooLarge)
+    return new AppError('wrong_state', { reason: error.message }, { cause: error });
   if (!(error instanceof InputError)) return error;
   const cause = { cause: error };
   switch (error.code) {

@@ -4,6 +4,7 @@ import {
   type Connector,
   type FileValue,
   type HttpPort,
+  InvalidParameter,
   isHostAllowed,
   parseJson,
   type Place,
@@ -29,6 +30,8 @@ interface CallLimits {
   readonly maxAttempts?: number;
   /** A certificate of the organisation's own. */
   readonly tls?: ClientTls | undefined;
+  /** Bodies hold a secret, so they go where the credential goes and nowhere else. */
+  readonly isSecretInBody?: boolean;
 }
 
 /** A port that can also open answers that are too large to be held. */
@@ -81,9 +84,16 @@ async function outboundRequest(
   provider: Provider,
   placement: Placement,
   request: ApiRequest,
-  { signal, maxAttempts, tls }: CallLimits,
+  { signal, maxAttempts, tls, isSecretInBody }: CallLimits,
 ): Promise<OutboundRequest> {
   const { connector, place } = provider;
+  // Behind one address there may be many hosts: another name would lead the credential to another of them.
+  if (Object.keys(request.headers ?? {}).some((name) => name.toLowerCase() === 'host')) {
+    throw new InvalidParameter(
+      'headers',
+      'may not set "host": the credential is for the host of the address',
+    );
+  }
   const url = requestUrl(connector, request, place);
   const hosts = allowedHosts(connector, place);
   const body = request.body === undefined ? undefined : await encodeBody(outbound, request.body);
@@ -105,7 +115,11 @@ async function outboundRequest(
     ...(signal !== undefined && { signal }),
     ...(maxAttempts !== undefined && { maxAttempts }),
     ...(tls !== undefined && { tls }),
-    credential: { isFor: (to) => isHostAllowed(to, hosts), placement },
+    credential: {
+      isFor: (to) => isHostAllowed(to, hosts),
+      placement,
+      ...(isSecretInBody === true && { isInBody: true }),
+    },
     budget,
     effect: request.effect ?? (request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'once'),
     app: connector.name,

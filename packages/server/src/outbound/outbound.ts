@@ -31,6 +31,8 @@ export interface CredentialPlacement {
 export interface BoundCredential {
   isFor(url: URL): boolean;
   readonly placement: CredentialPlacement;
+  /** The body holds (some of) the secret, too: it is not redirected to where the credential may not go. */
+  readonly isInBody?: boolean;
 }
 
 export interface OutboundRequest {
@@ -297,6 +299,13 @@ export function createOutbound(options: OutboundOptions): Outbound {
         throw new AppError('provider_unreachable', {
           app: request.app ?? url.host,
           reason: 'it redirected an upload, which can be sent once only',
+        });
+      }
+      const { credential } = request;
+      if (next.hasBody && credential?.isInBody === true && !placementFor(credential, url, next.url)) {
+        throw new AppError('provider_unreachable', {
+          app: request.app ?? url.host,
+          reason: 'it redirected a request whose body proves the account to another host',
         });
       }
       hop = { ...next, url: parseUrl(next.url) };

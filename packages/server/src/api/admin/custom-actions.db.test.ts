@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { createTestApi, type TestApi } from '#api/testing';
-import { connectWithKeys, saveAppSettings } from '#connections/index';
+import { connectWithKeys, issueSessionToken, saveAppSettings, sendWithConnection } from '#connections/index';
 import { createWorkflow, publishWorkflow } from '#workflows/index';
 
 /** Actions that an organisation adds to an app: through the dashboard's API, as action calls, and in workflows. */
@@ -17,6 +17,7 @@ interface Seen {
 
 let api: TestApi;
 let cookie: string;
+let ada: string;
 let app: Server;
 let elsewhere: Server;
 let seen: Seen[] = [];
@@ -42,6 +43,7 @@ before(async () => {
   const variables = { acme_base_url: urlOf(app) };
   await saveAppSettings(api.deps, tenant, 'acme-crm', { isEnabled: true, variables });
   const linkedAccount = await api.addLinkedAccount('ada');
+  ada = linkedAccount.id;
   await api.addLinkedAccount('nobody');
   await api.app.inject({
     method: 'POST',
@@ -264,6 +266,21 @@ test('a script shapes the request in the sandbox, and sees no credential', async
   assert.match((await wire('POST', '/wrong/execute', {})).body.message, /must return the request: path/);
 });
 
+test('neither a script nor the request of a node sets a header that only the server sets', async () => {
+  const setting = (name: string) => `function yourFunction() { return { headers: { '${name}': 'x' } }; }`;
+  for (const name of ['Authorization', 'Host', 'content-length']) {
+    const action = `set${name.replace('-', '')}`;
+    await make({ name, action_id: action, method: 'GET', path: '/x', pre_request_script: setting(name) });
+    const refused = await wire('POST', `/${action}/execute`, {});
+    assert.equal(refused.status, 400, refused.text);
+    assert.match(refused.body.message, new RegExp(`'headers' may not set "${name}"`));
+  }
+  const request = { method: 'GET', path: '/x', headers: { Host: 'evil.example' } } as const;
+  const target = { tenant: api.org.tenant, linkedAccountId: ada, slug: 'acme-crm' };
+  await assert.rejects(sendWithConnection(api.deps, target, request), /may not set "host"/);
+  assert.equal(seen.length, 0);
+});
+
 test('a token goes where the action wants it, in place of where the app has it', async () => {
   await make({
     name: 'Elsewhere',
@@ -458,6 +475,58 @@ test("the organisation's own API is called with what a token exchange gives for 
   assert.equal(exchangesSeen(), 2);
 });
 
+test('what proves the account is said by the settings and custom actions, and by nobody who calls', async () => {
+  ownApi(['t-1']);
+  const free = {
+    method: 'POST',
+    path: '/things',
+    headers: { 'x-tenant': 'of bob' },
+    body: { tenant: 'bob' },
+  };
+  await own('POST', '/httprequest/execute', free);
+  assert.deepEqual([seen.at(-1)?.headers['x-tenant'], seen.at(-1)?.body], ['of owned', '{"tenant":"owned"}']);
+  const text = await own('POST', '/httprequest/execute', { ...free, body: 'tenant=bob', bodyType: 'text' });
+  assert.deepEqual([text.status, /'body' must be a JSON object or a form/.test(text.text)], [400, true]);
+  const { token } = await issueSessionToken(
+    api.deps,
+    api.org.tenant,
+    { id: ada, accountId: 'ada', name: null },
+    { forceNew: false },
+  );
+  const browser = await api.app.inject({
+    method: 'POST',
+    url: '/api/v2/integration-schema/custom/actions/httprequest/execute',
+    headers: { authorization: `Bearer ${token}` },
+    payload: free,
+  });
+  assert.deepEqual([browser.statusCode, /API key/.test(browser.body)], [403, true], browser.body);
+});
+
+test('calls that are refused with the same token exchange it once', async () => {
+  let isSecondDone = (): void => undefined;
+  const secondDone = new Promise<void>((resolve) => (isSecondDone = resolve));
+  let exchanges = 0;
+  await api.database.pool.query('delete from own_api_token');
+  ownApi(['old']);
+  await own('POST', '/putAThing/execute', { id: 'first' });
+  answer = (request, response) => {
+    if (request.url.startsWith('/own/auth')) {
+      exchanges += 1;
+      json(response, { data: { token: `new-${exchanges}` } });
+    } else if (request.headers.authorization === `Bearer new-${exchanges}`) {
+      json(response, {});
+      if (request.url.endsWith('/b')) isSecondDone();
+    } else if (request.url.endsWith('/a')) void secondDone.then(() => json(response, {}, 401));
+    else json(response, {}, 401);
+  };
+  const both = await Promise.all(['a', 'b'].map((id) => own('POST', '/putAThing/execute', { id })));
+  assert.deepEqual(
+    both.map(({ body }) => body.http_status),
+    [200, 200],
+  );
+  assert.equal(exchanges, 1);
+});
+
 test('a workflow calls the own API by an API proxy, and what proves the account goes nowhere else', async () => {
   ownApi(['t-secret']);
   const run = async (parameters: object, action = 'putAThing') => {
@@ -495,6 +564,14 @@ test('a workflow calls the own API by an API proxy, and what proves the account 
       : json(response, {}, 302, { location: `${urlOf(elsewhere)}/stolen` });
   await run({ path: '/moved' }, 'httprequest');
   assert.ok(strayed.length > 0 && !JSON.stringify(strayed).includes('t-secret'));
+  strayed = [];
+  answer = (request, response) =>
+    request.url.startsWith('/own/auth')
+      ? json(response, { data: { token: 't-secret' } })
+      : json(response, {}, 307, { location: `${urlOf(elsewhere)}/stolen` });
+  const moved = await run({ method: 'POST', path: '/moved', body: { a: 1 } }, 'httprequest');
+  assert.match(moved.error!.message, /redirected a request whose body proves the account/);
+  assert.equal(strayed.length, 0);
   answer = (_request, response) => json(response, {}, 302, { location: `${urlOf(elsewhere)}/auth` });
   strayed = [];
   assert.match((await run({ id: 1 })).error!.message, /token exchange of My App answered with status 302/);
@@ -509,6 +586,18 @@ test('what is wrong with the settings of the own API is told by field', async ()
     [{ base_url: 'https://u:p@x.example' }, /base_url.*without user/],
     [{ ...good, auth: { url: 'nope' } }, /auth\.url/],
     [{ ...good, auth: { url: 'https://x.example', cache_s: -1 } }, /auth\.cache_s/],
+    [
+      { ...good, auth: { url: 'https://x.example', headers: { 'X-Api-Key': 'k-1' } } },
+      /auth\.headers\.X-Api-Key.*holds a secret as it is/,
+    ],
+    [
+      { ...good, auth: { url: 'https://x.example', body: { client_secret: 'k-1' } } },
+      /auth\.body\.client_secret.*holds a secret as it is/,
+    ],
+    [
+      { ...good, inject: [{ in: 'header', name: 'Authorization', value: 'Bearer k-1' }] },
+      /inject\.0\.value.*holds a secret as it is/,
+    ],
     [
       { ...good, auth: { url: 'https://x.example', body: '{{response.x}}' } },
       /auth\.body.*reads \{\{response\}\}/,

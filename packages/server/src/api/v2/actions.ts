@@ -4,7 +4,7 @@ import { type ApiApp, payloadBodyLimit } from '#api/app';
 import { accountCallerOf } from '#api/caller';
 import type { ApiDeps } from '#api/deps';
 import { wireFieldType } from '#api/v2/application-shape';
-import { connectorWithCustomActions, executeAction } from '#connections/index';
+import { connectorWithCustomActions, executeAction, ownAppSlug } from '#connections/index';
 import { AppError } from '#domain/errors';
 
 const tags = ['Actions'];
@@ -113,7 +113,11 @@ export function actionRoutes(app: ApiApp, deps: ApiDeps): void {
       },
     },
     async (request) => {
-      const { tenant, linkedAccount } = accountCallerOf(request);
+      const { tenant, linkedAccount, kind } = accountCallerOf(request);
+      // The organisation's own API believes what is injected; a browser of a customer may not speak in its name.
+      if (kind === 'session' && request.params.slug === ownAppSlug) {
+        throw new AppError('wrong_credential_kind', { accepted: 'an API key (x-api-key)' });
+      }
       const result = await executeAction(deps, {
         tenant,
         linkedAccountId: linkedAccount.id,

@@ -74,9 +74,15 @@ async function run(
   }
   const paging = definition.pagination === undefined ? undefined : pagination.parse(definition.pagination);
   if (paging === undefined || paging.type === 'none') return (await http.call(request(draft))).body;
-  const { body } = await readPages(paging, http.now, (page) =>
+  const { body, isCut } = await readPages(paging, http.now, (page) =>
     http.call(request(pageOf(draft, page, paging))),
   );
+  // Whoever says how many pages, wants so many; where nobody did, a part would be taken for the whole.
+  if (isCut && !definition.pagination?.['max_pages']) {
+    throw new AppError('wrong_state', {
+      reason: `There may be more than ${paging.max_pages} pages. Ask for less at a time, or set "max_pages" of the pagination to read so many and no more.`,
+    });
+  }
   return body;
 }
 

@@ -13,7 +13,7 @@ const limits = { fields: 100, code: 262_144, json: 262_144 };
 const takenNames = new Set(['node', 'group']);
 
 /** Set by the server for every call; a definition's version would be a smuggled credential or a broken message. */
-const reservedHeaders = new Set([
+export const reservedHeaders: ReadonlySet<string> = new Set([
   'authorization',
   'proxy-authorization',
   'cookie',

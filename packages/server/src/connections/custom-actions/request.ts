@@ -3,7 +3,11 @@ import { z } from 'zod';
 import { isRecord } from '#domain/exact-json';
 import type { PageRequest, Pagination } from '#domain/paging';
 import { asText, compileTemplate, render } from '#domain/template';
-import { type CustomActionDefinition, pathField } from '#connections/custom-actions/definition';
+import {
+  type CustomActionDefinition,
+  pathField,
+  reservedHeaders,
+} from '#connections/custom-actions/definition';
 
 /** The request of a custom action as its script may change it, before it is an `ApiRequest`. Pure functions. */
 export interface DraftRequest {
@@ -80,10 +84,17 @@ export function scriptedRequest(before: DraftRequest, output: unknown): DraftReq
   return { ...before, ...given };
 }
 
-/** The request as it is sent. */
+/** The request as it is sent. @throws InvalidParameter for a header that only the server sets, whoever wrote it */
 export function apiRequest(draft: DraftRequest, bodyType: CustomActionDefinition['body_type']): ApiRequest {
   const { method, path, query, headers, body } = draft;
   const isEmpty = body === undefined || body === null || body === '' || method === 'GET';
+  const reserved = Object.keys(headers).find((name) => reservedHeaders.has(name.toLowerCase()));
+  if (reserved !== undefined) {
+    throw new InvalidParameter(
+      'headers',
+      `may not set "${reserved}": the credential is that of the connection`,
+    );
+  }
   return {
     method,
     path,

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { isRecord } from '#domain/exact-json';
+import { isSecretSetting, literalSecretsIn } from '#domain/literal-secrets';
 import { compileTemplate, pathsIn, templateProblems } from '#domain/template';
 
 /** How the organisation's own API is called: where it is, and how a call proves whose account it is about. */
@@ -38,6 +40,11 @@ export const ownApiDefinition = z
       .describe('Reads {{response.token}} and {{linked_account.auth_credentials.key}}'),
   })
   .superRefine(({ auth, inject }, ctx) => {
+    for (const path of secretsAsTheyAre(auth, inject)) {
+      const message =
+        'holds a secret as it is: store it with the linked account, and read {{linked_account.auth_credentials.name}}';
+      ctx.addIssue({ code: 'custom', path, message });
+    }
     const check = (path: (string | number)[], value: unknown, roots: readonly string[]): void => {
       const broken = templateProblems(value, '');
       const wrong =
@@ -56,3 +63,27 @@ export const ownApiDefinition = z
   });
 
 export type OwnApiDefinition = z.output<typeof ownApiDefinition>;
+
+/** The settings are read by every member of the organisation, and are not sealed. */
+function secretsAsTheyAre(
+  auth: z.output<typeof exchange> | undefined,
+  inject: readonly z.output<typeof injection>[],
+): (string | number)[][] {
+  const named = [
+    ...(['query', 'headers'] as const).flatMap((part) =>
+      Object.entries(auth?.[part] ?? {}).map(([name, value]) => ({
+        name,
+        value,
+        path: ['auth', part, name],
+      })),
+    ),
+    ...inject.map(({ name, value }, at) => ({ name, value, path: ['inject', at, 'value'] })),
+  ];
+  const body = isRecord(auth?.body) ? literalSecretsIn(auth.body) : [];
+  return [
+    ...named
+      .filter(({ name, value }) => isSecretSetting(name) && !value.includes('{{'))
+      .map(({ path }) => path),
+    ...body.map((path) => ['auth', 'body', ...path]),
+  ];
+}

@@ -1,4 +1,11 @@
-import { type ApiRequest, type Connector, type Placement, type Values } from '@inlay/connectors/kit';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  type ApiRequest,
+  type Connector,
+  InvalidParameter,
+  type Placement,
+  type Values,
+} from '@inlay/connectors/kit';
 import { bodyAs } from '#connections/custom-actions/request';
 import type { ConnectionDeps } from '#connections/deps';
 import { inputProblem } from '#connections/input-problem';
@@ -52,7 +59,11 @@ interface Call {
   readonly linkedAccountId: string;
   readonly signal?: AbortSignal;
   readonly maxAttempts?: number;
-  readonly transport?: { readonly tls?: ClientTls | undefined };
+  readonly transport?: {
+    readonly tls?: ClientTls | undefined;
+    /** An admin wrote the request down, so what it says counts more than what is injected; callers' words do not. */
+    readonly isDefined?: boolean;
+  };
 }
 
 /**
@@ -112,14 +123,19 @@ async function ownPort(
     leave: (answer: Answer) => void = () => undefined,
   ): Promise<Answer> {
     const attempt = (): Promise<Answer> => {
-      const injected = values();
-      const port = providerHttp(deps.outbound, provider, placementOf(injected, request), limits);
-      return ask(port, withBody(injected, request));
+      const injected = values().filter(({ value }) => value !== '');
+      const isSecretInBody = injected.some((one) => one.in === 'body');
+      const own = transport?.isDefined === true ? request : {};
+      const port = providerHttp(deps.outbound, provider, placementOf(injected, own), {
+        ...limits,
+        isSecretInBody,
+      });
+      return ask(port, withBody(injected, request, transport?.isDefined === true));
     };
     const answer = await attempt();
     if (answer.status !== 401 || !token.isCached) return answer;
     leave(answer);
-    token = await tokenFor(deps, call, row, definition, account, { isFresh: true });
+    token = await tokenFor(deps, call, row, definition, account, token);
     return attempt();
   }
 
@@ -140,29 +156,40 @@ interface Injected {
   readonly value: string;
 }
 
-/** What a request says itself counts more than what is injected. */
-function placementOf(injected: readonly Injected[], request: ApiRequest): Placement {
-  const own = new Set(Object.keys(request.headers ?? {}).map((name) => name.toLowerCase()));
+/** Where the values go, but for those that `own` says itself. */
+function placementOf(
+  injected: readonly Injected[],
+  { headers = {}, query = {} }: Partial<Pick<ApiRequest, 'headers' | 'query'>>,
+): Placement {
+  const own = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
   const pick = (place: 'header' | 'query'): [string, string][] =>
     injected
-      .filter((one) => one.in === place && one.value !== '')
+      .filter((one) => one.in === place)
       .map(({ name, value }) => [place === 'header' ? name.toLowerCase() : name, value]);
   return {
     headers: Object.fromEntries(pick('header').filter(([name]) => !own.has(name))),
-    query: Object.fromEntries(pick('query').filter(([name]) => !Object.hasOwn(request.query ?? {}, name))),
+    query: Object.fromEntries(pick('query').filter(([name]) => !Object.hasOwn(query, name))),
   };
 }
 
-function withBody(injected: readonly Injected[], request: ApiRequest): ApiRequest {
+/** @throws InvalidParameter for a body that the values have no place in */
+function withBody(injected: readonly Injected[], request: ApiRequest, ownCountsMore: boolean): ApiRequest {
   const values = Object.fromEntries(
-    injected.filter((one) => one.in === 'body' && one.value !== '').map(({ name, value }) => [name, value]),
+    injected.filter((one) => one.in === 'body').map(({ name, value }) => [name, value]),
   );
-  const { body } = request;
-  if (Object.keys(values).length === 0 || request.method === 'GET') return request;
+  const { body, method } = request;
+  if (Object.keys(values).length === 0 || method === 'GET' || method === 'HEAD') return request;
   if (body === undefined) return { ...request, body: { kind: 'json', value: values } };
-  if (body.kind === 'form') return { ...request, body: { ...body, value: { ...values, ...body.value } } };
-  if (body.kind !== 'json' || !isRecord(body.value)) return request;
-  return { ...request, body: { kind: 'json', value: { ...values, ...body.value } } };
+  const merged = <T>(own: Readonly<Record<string, T>>): Readonly<Record<string, T | string>> =>
+    ownCountsMore ? { ...values, ...own } : { ...own, ...values };
+  if (body.kind === 'form') return { ...request, body: { ...body, value: merged(body.value) } };
+  if (body.kind === 'json' && isRecord(body.value)) {
+    return { ...request, body: { kind: 'json', value: merged(body.value) } };
+  }
+  throw new InvalidParameter(
+    'body',
+    'must be a JSON object or a form: what proves the account is added to it (PUT /api/admin/own-api, inject)',
+  );
 }
 
 type Account = Readonly<Record<string, unknown>>;
@@ -172,14 +199,14 @@ interface Token {
   readonly isCached: boolean;
 }
 
-/** What the exchange answers for the account: the kept answer while it counts. */
+/** What the exchange answers for the account: the kept answer while it counts, unless it is the `refused` one. */
 async function tokenFor(
   deps: OwnApiDeps,
   { tenant, linkedAccountId, signal }: Call,
   row: StoredOwnApi,
   { auth }: OwnApiDefinition,
   account: Account,
-  { isFresh = false } = {},
+  refused?: Token,
 ): Promise<Token> {
   if (auth === undefined) return { response: undefined, isCached: false };
   const now = deps.clock.now();
@@ -189,8 +216,12 @@ async function tokenFor(
     tenant.environment,
     linkedAccountId,
   );
-  const kept = isFresh ? undefined : await findOwnApiToken(deps.pool, tenant, linkedAccountId, now);
-  if (kept !== undefined) return { response: deps.vault.openJson(kept, context), isCached: true };
+  const sealed = await findOwnApiToken(deps.pool, tenant, linkedAccountId, now);
+  const kept = sealed && deps.vault.openJson(sealed, context);
+  // Another call may have exchanged it meanwhile; where a new token ends the one before, a further one would end that.
+  if (sealed !== undefined && !(refused !== undefined && isDeepStrictEqual(kept, refused.response))) {
+    return { response: kept, isCached: true };
+  }
   const response = await exchanged(deps, auth, account, signal);
   if (auth.cache_s > 0) {
     await putOwnApiToken(deps.pool, tenant, {
