@@ -224,19 +224,43 @@ export function findRecord(
   return recordRows(db, tenant, tableId).where('id', '=', id).executeTakeFirst();
 }
 
-/**
- * Records that match every one of `wanted`.
- *
- * @param match - `exact`: the same text; `contains`: the text anywhere in it, whatever its case
- */
+/** What a search looks for. */
+export interface RecordFilter {
+  readonly wanted: Readonly<Record<string, FieldValue>>;
+  /** `exact`: the same text; `contains`: the text anywhere in it, whatever its case. */
+  readonly match: 'exact' | 'contains';
+}
+
+/** Records that match every one of `wanted`. */
 export function searchRecords(
   db: Db,
   tenant: Tenant,
   tableId: string,
-  wanted: Readonly<Record<string, FieldValue>>,
-  match: 'exact' | 'contains',
+  filter: RecordFilter,
   limit: number,
 ): Promise<StoredRecord[]> {
+  return matchingRows(db, tenant, tableId, filter).orderBy('seq').limit(limit).execute();
+}
+
+/** How many bytes the records have that match, as they are read. */
+export async function bytesOfRecords(
+  db: Db,
+  tenant: Tenant,
+  tableId: string,
+  filter: RecordFilter,
+): Promise<number> {
+  const { bytes } = await matchingRows(db, tenant, tableId, filter)
+    .clearSelect()
+    .select(
+      sql<number>`coalesce(sum(octet_length(fields::text) + coalesce(octet_length(fields_sealed), 0)), 0)::float8`.as(
+        'bytes',
+      ),
+    )
+    .executeTakeFirstOrThrow();
+  return bytes;
+}
+
+function matchingRows(db: Db, tenant: Tenant, tableId: string, { wanted, match }: RecordFilter) {
   let found = recordRows(db, tenant, tableId);
   for (const [column, value] of Object.entries(wanted)) {
     const stored = sql<string | null>`fields ->> ${column}`;
@@ -244,7 +268,7 @@ export function searchRecords(
     else if (match === 'exact') found = found.where(stored, '=', String(value));
     else found = found.where(sql<boolean>`strpos(lower(${stored}), ${String(value).toLowerCase()}) > 0`);
   }
-  return found.orderBy('seq').limit(limit).execute();
+  return found;
 }
 
 function recordRows(db: Db, tenant: Tenant, tableId: string) {

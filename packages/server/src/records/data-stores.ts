@@ -2,7 +2,7 @@ import { findConfig } from '#db/config';
 import { listTableNamesOfConfig, type ConfigRef } from '#db/data-table';
 import { AppError } from '#domain/errors';
 import type { Tenant } from '#domain/tenant';
-import { findRecords, pageOfRecords, tableLimits, type TableDeps, type TableRecord } from '#records/tables';
+import { findRecords, type TableDeps, type TableRecord } from '#records/tables';
 
 /**
  * Data stores, as older clients read them (spec/api §4.12): the tables that workflows made for a config of an account.
@@ -22,15 +22,14 @@ export async function listDataStores(deps: TableDeps, of: DataStoresOf): Promise
   return listTableNamesOfConfig(deps.db, tenant, linkedAccountId, of);
 }
 
-/** Every record, in the order in which they were added. @throws AppError `config_not_found`, `not_found` */
+/** Every record, in the order in which they were added. @throws AppError `config_not_found`, `not_found`, `wrong_state` */
 export async function dataStoreRecords(
   deps: TableDeps,
   of: DataStoresOf,
   name: string,
 ): Promise<TableRecord[]> {
   await requireStore(deps, of, name);
-  const page = { offset: 0, limit: tableLimits.records };
-  return (await pageOfRecords(deps, of.tenant, scopeOf(of), { name }, page)).records;
+  return findRecords(deps, of.tenant, scopeOf(of), { name }, {}, 'exact');
 }
 
 /**

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Transaction } from 'kysely';
 import {
+  bytesOfRecords,
   deleteRecordRow,
   findRecord,
   findTable,
@@ -48,6 +49,7 @@ export const tableLimits = {
   nameLength: 200,
   valueBytes: 65_536,
   addAtOnce: 5_000,
+  foundBytes: 64 * 1024 * 1024,
 };
 
 /**
@@ -175,7 +177,8 @@ export async function getRecord(
  * Rows that hold every wanted value.
  *
  * @param match - `exact`: equal as text; `contains`: somewhere in it, whatever the case
- * @throws AppError `not_found`, `invalid_request` for a column that is encrypted or does not exist
+ * @throws AppError `not_found`, `invalid_request` for a column that is encrypted or does not exist, `wrong_state` when
+ *   more is found than is held at once
  */
 export async function findRecords(
   deps: TableDeps,
@@ -186,8 +189,15 @@ export async function findRecords(
   match: 'exact' | 'contains',
 ): Promise<TableRecord[]> {
   const table = await requireTable(deps.db, tenant, view, ref);
-  const filter = readFilter(table, wanted);
-  const rows = await searchRecords(deps.db, tenant, table.id, filter, match, tableLimits.records);
+  const filter = { wanted: readFilter(table, wanted), match };
+  // Each may be large: what is held at once is counted before it is read.
+  if ((await bytesOfRecords(deps.db, tenant, table.id, filter)) > tableLimits.foundBytes) {
+    const mebibytes = tableLimits.foundBytes / 1024 / 1024;
+    throw new AppError('wrong_state', {
+      reason: `The records that were found in the table "${table.name}" hold more than ${mebibytes} MiB together. Search for fewer, or read the table page by page.`,
+    });
+  }
+  const rows = await searchRecords(deps.db, tenant, table.id, filter, tableLimits.records);
   return rows.map((row) => openRow(deps, table, row));
 }
 

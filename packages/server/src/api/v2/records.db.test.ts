@@ -366,4 +366,23 @@ test('what a workflow writes for a config is read there as a data store, and now
   assert.equal((await search({ email: 'a' }, 'bob')).status, 404);
   assert.equal((await call('GET', `${stores}/by%20hand/records`, undefined, 'ada')).status, 404);
   assert.equal((await call('GET', stores)).status, 400, 'no account');
+
+  // More than one call may hold is told before it is read.
+  const { rows } = await api.database.pool.query<{ id: string }>(
+    "select id from data_table where name = 'synced'",
+  );
+  await api.database.pool.query(
+    `insert into data_record (table_id, id, org_id, environment, fields)
+     select id, gen_random_uuid(), org_id, environment, jsonb_build_object('email', repeat('x', 60000))
+     from data_table, generate_series(1, 1200) where id = $1`,
+    [rows[0]!.id],
+  );
+  for (const refused of [
+    await call('GET', `${stores}/synced/records`, undefined, 'ada'),
+    await search({ email: 'xx' }),
+    await call('POST', `/tables/${rows[0]!.id}/search`, { email: 'xx' }, 'ada'),
+  ]) {
+    assert.deepEqual([refused.status, /more than 64 MiB/.test(refused.body.message)], [400, true]);
+  }
+  assert.equal((await search({ email: 'ann' })).body.length, 1);
 });
