@@ -21,19 +21,25 @@ test('what a file leaves out is asked for again, and found where it was before',
     mcp_servers: [{ url: 'https://u:p-1@example.com' }],
     api_keys: ['k-2', '{{env.org.KEY}}'],
     query: { token: 't-1' },
+    servers: '[{"url": "https://example.com", "headers": {"Authorization": "Bearer s-1"}}]',
   };
-  const harmless = { next: 'https://example.com/?sort_key=name&token={{event.token}}', body: 'api_key=x' };
+  const harmless = {
+    list: '[{"a": "b", "token": "{{env.org.TOKEN}}"}]',
+    next: 'https://example.com/?sort_key=name&token={{event.token}}',
+    body: 'api_key=x',
+  };
   const { nodes, paths } = withoutSecrets([node({ ...secret, ...harmless })]);
   assert.deepEqual(nodes[0]?.data, {
     url: redactedSecret,
     mcp_servers: [{ url: redactedSecret }],
     api_keys: [redactedSecret, '{{env.org.KEY}}'],
     query: { token: redactedSecret },
+    servers: redactedSecret,
     ...harmless,
   });
   assert.deepEqual(
     paths.map((path) => path.replace('nodes.2.data.', '')),
-    ['url', 'mcp_servers.0.url', 'api_keys.0', 'query.token'],
+    ['url', 'mcp_servers.0.url', 'api_keys.0', 'query.token', 'servers'],
   );
   assert.deepEqual(
     missingSecretProblems(nodes).map(({ path }) => path),

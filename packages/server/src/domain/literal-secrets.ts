@@ -107,12 +107,36 @@ function visitValue(value: unknown, isSecret: boolean, visit: Visit, path: reado
     const isLiteral = value !== '' && !value.includes('{{');
     const isNamed = isLiteral && (isSecret || userInUrl.test(value));
     // What a file left out is found again whatever it was.
-    return isNamed || value === redactedSecret || hasSecretParameter(value) ? visit(value, path) : value;
+    const isVisited =
+      isNamed || value === redactedSecret || hasSecretParameter(value) || isSecretJson(value, path);
+    return isVisited ? visit(value, path) : value;
   }
   if (Array.isArray(value)) {
     return value.map((item, index) => visitValue(item, isSecret, visit, [...path, String(index)]));
   }
   return isRecord(value) ? visitSecrets(value, visit, path) : value;
+}
+
+/** Settings that are JSON may be written as its text. One secret in it, and all of it is left out. */
+function isSecretJson(text: string, path: readonly string[]): boolean {
+  if (!/^\s*[{[]/.test(text)) return false;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return false;
+  }
+  let isFound = false;
+  visitValue(
+    value,
+    false,
+    (found) => {
+      isFound = true;
+      return found;
+    },
+    path,
+  );
+  return isFound;
 }
 
 /** `https://example.com/x?api_key=...`, with the key written out. */

@@ -38,6 +38,19 @@ test('every reference of a document is found wherever its node keeps it; templat
   });
 });
 
+test('tools of an agent are found in JSON text, too', () => {
+  const tools = JSON.stringify([{ workflow: 'tool' }, { app: 'gong', action: 'listCalls' }]);
+  const written = readWorkflowDocument({ nodes: [{ id: '2', node_type: 'agent', data: { tools } }] });
+  assert.deepEqual(referencesOf(written).workflow, ['tool']);
+  assert.deepEqual(namedNeeds(null, written).apps, ['gong']);
+  assert.equal(mapReferences(written, (_kind, value) => value).nodes[0]?.data['tools'], tools);
+  const there = mapReferences(written, () => 'other');
+  assert.deepEqual(there.nodes[0]?.data['tools'], [
+    { workflow: 'other' },
+    { app: 'gong', action: 'listCalls' },
+  ]);
+});
+
 test('what takes the place of references changes nothing else', () => {
   const there = mapReferences(document, (kind, value) => `${kind} ${value}`);
   assert.deepEqual(there.nodes[6]?.data['tools'], [

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isRecord } from '#domain/exact-json';
 import { compileTemplate, pathsIn } from '#domain/template';
 import { ownRoots } from '#domain/template/expression';
@@ -68,12 +69,23 @@ function withTools(
   data: Readonly<Record<string, unknown>>,
   change: (value: string) => string,
 ): Readonly<Record<string, unknown>> {
-  const { tools } = data;
-  if (!Array.isArray(tools)) return data;
+  const tools = toolsOf(data);
   const changed = tools.map((tool: unknown) =>
     isRecord(tool) ? withMembers(tool, ['workflow'], change) : tool,
   );
-  return { ...data, tools: changed };
+  return isDeepStrictEqual(changed, tools) ? data : { ...data, tools: changed };
+}
+
+/** Tools may be written as JSON text. */
+function toolsOf({ tools }: Readonly<Record<string, unknown>>): readonly unknown[] {
+  if (Array.isArray(tools)) return tools;
+  if (typeof tools !== 'string') return [];
+  try {
+    const read: unknown = JSON.parse(tools);
+    return Array.isArray(read) ? read : [];
+  } catch {
+    return [];
+  }
 }
 
 /** A trigger stands in `trigger`, `triggers`, or flat in the settings of the start node. */
@@ -137,9 +149,7 @@ export function namedNeeds(appSlug: string | null, document: WorkflowDocument): 
       node_type === 'app_action' || node_type === 'app_http' ? [appOf(data)] : [],
     ),
     ...document.nodes.flatMap(({ node_type, data }) =>
-      node_type === 'agent' && Array.isArray(data['tools'])
-        ? data['tools'].map((tool: unknown) => (isRecord(tool) ? tool['app'] : undefined))
-        : [],
+      node_type === 'agent' ? toolsOf(data).map((tool) => (isRecord(tool) ? tool['app'] : undefined)) : [],
     ),
   ];
   const tableNodes = document.nodes.filter(
