@@ -5,14 +5,14 @@ import { unknownOutcomesQueue } from '#db/recovery-queue';
 import { newId } from '#domain/ids';
 import { nodeRegistry, responseOf } from '#engine/index';
 import { loop } from '#engine/nodes/loop';
-import { done, nodeType, type NodeOutcome } from '#engine/nodes/node-type';
+import { done, nodeType, suspended, type NodeOutcome } from '#engine/nodes/node-type';
 import { response } from '#engine/nodes/response';
 import { start } from '#engine/nodes/start';
 import type { ExecutionDetail } from '#engine/read/read-executions';
 import { openTestEngine, type TestEngine } from '#engine/testing';
 
 let bench: TestEngine;
-const acts = new Map<string, () => NodeOutcome>();
+const acts = new Map<string, () => NodeOutcome | Promise<NodeOutcome>>();
 
 const kind = (type: string, effect: 'none' | 'repeatable') =>
   nodeType({
@@ -108,6 +108,51 @@ test('an execution that breaks each time it is recorded ends as errored, and say
     /^It could not go on, 5 times over, .*: on purpose \(XX000\) at "Node 2"\.$/,
   );
   assert.equal(detail.header.failedNodeId, '2');
+});
+
+test('a run that breaks while its rows are on their way is gone on with when they are written', async () => {
+  const { pool } = bench.database;
+  await pool.query(`
+    create function fail_to_wait() returns trigger language plpgsql as $$
+      begin raise exception 'on purpose' using errcode = 'XX000'; end $$;
+    create trigger fail_to_wait before insert on wait for each row execute function fail_to_wait();
+    create function be_slow() returns trigger language plpgsql as $$
+      begin
+        if new.node_id = '2' and new.kind = 'outcome' then perform pg_sleep(0.6); end if;
+        return new;
+      end $$;
+    create trigger be_slow before insert on journal for each row execute function be_slow();
+  `);
+  let sent = 0;
+  let tries = 0;
+  const isSent = Promise.withResolvers<void>();
+  acts.set('sent', () => {
+    sent += 1;
+    isSent.resolve();
+    return done('sent');
+  });
+  acts.set('waits', async () => {
+    await isSent.promise;
+    tries += 1;
+    return tries === 1 ? suspended({ reason: 'webhook', token: 'fault' }) : done('waited');
+  });
+  try {
+    const workflow = await bench.publish(
+      [
+        ['2', 'act', { name: 'sent' }],
+        ['3', 'act', { name: 'waits' }],
+      ],
+      [
+        ['1', '2'],
+        ['1', '3'],
+      ],
+    );
+    const { header } = await hurried(await bench.start(workflow));
+    assert.equal(header.state, 'completed', header.errorText ?? '');
+    assert.deepEqual([sent, tries], [1, 2]);
+  } finally {
+    await pool.query('drop trigger fail_to_wait on wait; drop trigger be_slow on journal');
+  }
 });
 
 test('a value that the database refuses ends its execution, naming the node, though nobody waits for the row', async () => {

@@ -285,6 +285,11 @@ export async function startWorker(deps: WorkerDeps, onLost: () => void): Promise
     const giveUp = `It could not go on, ${mostLosses} times over, and is not tried again: ${reason}.`;
     const of = { workerId: id, executionId, nodeId, isCounted, mostLosses, giveUp };
     try {
+      // Whoever has it next must find what it has done, also what nobody waited for.
+      await journal.written(executionId).catch((error: unknown) => {
+        // Otherwise its rows cannot be written at all, and none of them is on its way.
+        if (error instanceof LeaseLostError) throw error;
+      });
       await whileDatabaseIsAway(
         () =>
           clientTransaction(deps.pool, async (client) => {
