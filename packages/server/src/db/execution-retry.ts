@@ -92,6 +92,9 @@ const touchBlobs = `update blob b set used_on = current_date
 
 const copy = `with source as (
     select * from execution where id = $1 and org_id = $2 and environment = $3 and finished_at is not null
+      -- the first row is the first to go when old logs are deleted: while it is there, all are
+      and exists (select from journal where execution_id = $1 and seq = 0)
+    for update
   ), started as (
     insert into execution (id, org_id, environment, workflow_id, workflow_version, document, linked_account_id,
       account_id, config_id, app_slug, source, trigger_event, mode, state, timeout_s, instance_tag, retry_of,

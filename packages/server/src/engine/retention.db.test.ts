@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { pino } from 'pino';
 import { z } from 'zod';
+import { deleteOldLogs } from '#db/retention';
 import { idFloor, newId } from '#domain/ids';
 import { nodeRegistry, responseOf } from '#engine/index';
 import { done, nodeType, suspended } from '#engine/nodes/node-type';
@@ -173,6 +174,24 @@ test('an organisation that keeps less loses what is older, row by row, and nobod
     0,
     'it is the longest now: by week',
   );
+});
+
+test('what is half deleted is not there: nobody goes on from a part of a log', async () => {
+  const { pool } = bench.database;
+  const [old] = await age([await ended('half')], 10);
+  await pool.query(`update execution set state = 'errored' where id = $1`, [old]);
+  const overdue = { tenant: bench.tenant, before: new Date(Date.now() - 7 * dayMs) };
+  // The process ends between two of its steps.
+  const ends = [false, false, true];
+  await deleteOldLogs(pool, overdue, () => ends.shift() ?? true);
+  assert.equal((await left(old!)).executions, 1);
+  await assert.rejects(
+    bench.engine.retry(bench.tenant, old!, { from: 'failure' }),
+    /not found|no execution/i,
+  );
+  await assert.rejects(bench.engine.rerun(bench.tenant, old!), /not found|no execution/i);
+  await deleteOldLogs(pool, overdue);
+  assert.deepEqual(await left(old!), gone);
 });
 
 test('what waits stays, however old, with its values and the answer of its child; the week around it goes', async () => {

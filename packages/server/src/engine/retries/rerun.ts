@@ -34,6 +34,8 @@ export function createRerun(deps: {
     const version =
       options?.isLatestVersion === true ? await latestVersion(tenant, header) : header.workflowVersion;
     const [trigger] = historyOf(await readJournal(pool, executionId), rowOpener(deps.vault));
+    // Its log is just being deleted: without the first row nobody knows what it began with.
+    if (trigger?.seq !== 0) throw new AppError('execution_not_found', { id: executionId });
     return startExecution(tenant, {
       workflowId: header.workflowId,
       ...(version === null ? { document: header.document } : { version }),
@@ -42,9 +44,9 @@ export function createRerun(deps: {
       slug: header.appSlug ?? undefined,
       source: header.source,
       triggerEvent: header.triggerEvent ?? undefined,
-      payload: trigger?.output ?? null,
+      payload: trigger.output,
       headers: triggerHeaders(trigger),
-      secrets: trigger?.secrets ?? [],
+      secrets: trigger.secrets,
       instanceTag: header.instanceTag ?? undefined,
       rerunOf: executionId,
     });
