@@ -45,27 +45,27 @@ export async function noteConnectionEvent(
  * Takes events out of the outbox, oldest first; whatever is made of them must commit with the same transaction. One
  * dispatcher at a time.
  *
- * @returns undefined: somebody else is at it
+ * @returns those whose rules still listen, and whether there may be more; undefined: somebody else is at it
  */
 export async function takeAlertEvents(
   client: PoolClient,
   limit: number,
-): Promise<readonly AlertEvent[] | undefined> {
+): Promise<{ readonly events: readonly AlertEvent[]; readonly mayBeMore: boolean } | undefined> {
   const { rows: locks } = await client.query<{ isMine: boolean }>(
     `select pg_try_advisory_xact_lock(hashtext('inlay_alerts')) as "isMine"`,
   );
   if (!locks[0]!.isMine) return undefined;
-  const { rows } = await client.query<AlertEvent>(
+  const { rows } = await client.query<AlertEvent & { readonly hasRule: boolean }>(
     `with taken as (
        delete from alert_event where id in (select id from alert_event order by id limit $1) returning *)
      select t.org_id as "orgId", t.environment, t.rule_id as "ruleId", r.name as "ruleName", r.watches, r.kind, t.event,
-       t.execution_id as "executionId", t.detail, t.at
+       t.execution_id as "executionId", t.detail, t.at, r.id is not null as "hasRule"
      from taken t
-     join alert_rule r on r.id = t.rule_id and r.org_id = t.org_id and r.environment = t.environment and r.is_enabled
+     left join alert_rule r on r.id = t.rule_id and r.org_id = t.org_id and r.environment = t.environment and r.is_enabled
      order by t.id`,
     [limit],
   );
-  return rows;
+  return { events: rows.filter(({ hasRule }) => hasRule), mayBeMore: rows.length === limit };
 }
 
 /** Puts an event of a rule's own into the outbox, in the caller's transaction. */

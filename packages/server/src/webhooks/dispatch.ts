@@ -41,8 +41,9 @@ export async function dispatchAlerts(deps: DispatchDeps): Promise<void> {
 function dispatchSome(deps: DispatchDeps): Promise<'more' | 'done'> {
   const now = deps.clock.now();
   return clientTransaction(deps.pool, async (client) => {
-    const events = await takeAlertEvents(client, eventsAtOnce);
-    if (events === undefined) return 'done';
+    const taken = await takeAlertEvents(client, eventsAtOnce);
+    if (taken === undefined) return 'done';
+    const { events } = taken;
     const counted = events.filter(isCounted);
     const told = events.filter((event) => !isCounted(event));
     await countEnds(
@@ -64,7 +65,7 @@ function dispatchSome(deps: DispatchDeps): Promise<'more' | 'done'> {
       told.filter(({ kind }) => kind !== 'email').map((event) => webhook(event, endOf(event, ends), now)),
     );
     await gatherMails(client, mailsOf(told, ends, now, new URL(deps.config.publicUrl).origin), mostMailLines);
-    if (events.length === eventsAtOnce) return 'more';
+    if (taken.mayBeMore) return 'more';
     // Only now is everything that ended in the window known.
     const rules = await takeWindowRules(client, now, rulesAtOnce);
     let news = 0;

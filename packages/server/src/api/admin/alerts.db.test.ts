@@ -465,6 +465,22 @@ test('a failure rate and a missing run are told when they begin and when they en
   assert.deepEqual({ failed, ended, rule }, { failed: 3, ended: 3, rule: 'Rate' });
 });
 
+test('a run is missed only when everything that ended is known, whatever stands before it in the outbox', async () => {
+  const { pool } = api.database;
+  const silent = await make({ name: 'Off', is_enabled: false });
+  const none = await make({ name: 'None', watches: 'no_run', events: undefined, window_minutes: 5 });
+  aheadMs += 6 * 60_000;
+  const insert = `insert into alert_event (org_id, environment, rule_id, event, execution_id, at)
+    select $1, 'test', $2, $3, 'e', $4 from generate_series(1, $5)`;
+  const at = new Date(Date.now() + aheadMs);
+  await pool.query(insert, [tenant.orgId, silent, 'Workflow Errored', at, 600]);
+  await pool.query(insert, [tenant.orgId, none, 'Workflow Completed', at, 1]);
+  await lookingAfter(1, () =>
+    until(async () => (await pool.query('select from alert_event')).rowCount === 0),
+  );
+  assert.deepEqual(await deliveries(none), []);
+});
+
 describe('rules', () => {
   test('show no secret, and send stored headers to no other server', async () => {
     const secret = 'https://hooks.slack.com/services/T0AAAAAAA/B0BBBBBBB/tokentokentoken';
