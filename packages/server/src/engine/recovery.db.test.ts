@@ -14,6 +14,9 @@ let engine: TestEngine;
 /** Executions whose `send` is on its way and gets no answer. */
 const sending = new Set<string>();
 
+/** Executions in which `send` was refused. */
+const refused = new Set<string>();
+
 const settings = z.looseObject({ how: z.string().default('refuse') });
 const send = nodeType<z.infer<typeof settings>>({
   type: 'send',
@@ -24,11 +27,14 @@ const send = nodeType<z.infer<typeof settings>>({
   fields: {},
   settings,
   async run({ how }, { executionId, signal }) {
-    if (how === 'silence') return failed({ message: 'No answer came.', status: 0, retry: 'unknown' });
+    if (how === 'late silence') await until(() => refused.has(executionId));
+    if (how.endsWith('silence')) return failed({ message: 'No answer came.', status: 0, retry: 'unknown' });
     if (how === 'hang') {
       sending.add(executionId);
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     }
+    // In the turn after the one in which the node ends.
+    setImmediate(() => refused.add(executionId));
     return failed({ message: 'Order 7 is closed.', status: 409, retry: 'never' });
   },
 });
@@ -306,6 +312,24 @@ test('a `once` call that got no answer waits in the queue of unknown outcomes, a
   assert.deepEqual(
     kept.map((record) => [record['queue'], record['error_class'], record['failed_node_id'], record['seen']]),
     [['Unknown outcomes', 'unknown_outcome', '3', 1]],
+  );
+});
+
+test('a `once` call that got no answer after another branch had failed waits there as well', async () => {
+  const branches: readonly TestNode[] = [
+    ['2', 'send', {}],
+    ['3', 'send', { how: 'late silence' }],
+  ];
+  const joined: readonly TestEdge[] = [
+    ['1', '2'],
+    ['1', '3'],
+  ];
+  const { id, header } = await run(branches, joined, {});
+  assert.equal(header.failedNodeId, '2');
+  const kept = await records({ execution: id });
+  assert.deepEqual(
+    kept.map((record) => [record['failed_node_id'], record['error_class']]),
+    [['3', 'unknown_outcome']],
   );
 });
 

@@ -123,7 +123,10 @@ export async function runNode(run: RunState, frame: Frame, node: PlanNode): Prom
         if (!(await waitUntil(at, number, retryAt))) return undefined;
         continue;
       }
-      if (effect === 'once' && isUnanswered(outcome.failure)) await keepUnknown(at, logged, outcome.failure);
+    }
+    // Also where another branch has failed meanwhile: a retry would send the call again.
+    if (outcome.kind === 'failed' && effect === 'once' && isUnanswered(outcome.failure)) {
+      await keepUnknown(at, logged, outcome.failure);
     }
     return finish(run, frame, node, attempt, effect === 'none' ? logged : undefined, outcome, lines);
   }
