@@ -212,6 +212,31 @@ export async function youngestRetry(
   return rows[0]?.id ?? undefined;
 }
 
+/**
+ * Holds an ended execution for the rest of the transaction, so that of those who want to go on from it at the same
+ * time one does.
+ *
+ * @returns false: somebody has gone on from it already, or its log is gone
+ */
+export async function holdUnretried(
+  client: PoolClient,
+  tenant: Tenant,
+  executionId: string,
+): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `select from execution where org_id = $1 and environment = $2 and id = $3 for update`,
+    [tenant.orgId, tenant.environment, executionId],
+  );
+  if (rowCount === 0) return false;
+  // A statement of its own: it sees what was committed while the lock was waited for.
+  const { rows } = await client.query<{ is_retried: boolean }>(
+    `select exists (select from execution
+       where org_id = $1 and environment = $2 and retry_of = $3 and id > $3) as is_retried`,
+    [tenant.orgId, tenant.environment, executionId],
+  );
+  return !rows[0]!.is_retried;
+}
+
 /** The node that started an execution as its child. */
 export async function findCaller(
   pool: Pool,

@@ -502,6 +502,39 @@ describe('a call of unknown outcome', () => {
     assert.deepEqual(['k1', 'then-kk-', 'parent-k1'].map(timesSent), [1, 1, 1]);
   });
 
+  test('inside a sub-flow goes on from the youngest retry of what waited for it', async () => {
+    const child = await chain();
+    const parent = await publish(
+      [
+        post('5', 'pre-{{event.order}}'),
+        [
+          '2',
+          'sub_flow',
+          { workflow: child, payload: { order: '{{event.order}}' }, wait_for_completion: true },
+        ],
+        post('3', 'parent-{{event.order}}'),
+      ],
+      [
+        ['1', '5'],
+        ['5', '2'],
+        ['2', '3'],
+      ],
+    );
+    answers.set('kx1', 'drop');
+    const first = await run(parent, { order: 'kx1' });
+    answers.set('kx1', 'ok');
+    answers.set('pre-kx1', 'refuse');
+    const again = { from: 'node', nodeId: '5' } as const;
+    const { executionId } = await api.deps.engine.retry(tenant, first.header.id, again);
+    assert.equal((await ended(executionId)).header.failedNodeId, '5');
+    answers.set('pre-kx1', 'ok');
+    const [found] = await unknown(first.header.id);
+    const { execution_id } = await ok('POST', `/recovery-records/${found!.id}/send-again`);
+    const last = await ended(execution_id);
+    assert.deepEqual([last.header.state, last.header.retryOf], ['completed', executionId]);
+    assert.deepEqual(['pre-kx1', 'kx1', 'parent-kx1'].map(timesSent), [3, 2, 1]);
+  });
+
   test('is sent again once, however many ask, and what finished is kept', async () => {
     const workflow = await publish(
       [post('2', 'before-{{event.order}}'), post('3', '{{event.order}}')],
@@ -520,6 +553,32 @@ describe('a call of unknown outcome', () => {
     assert.deepEqual([done.resolution, done.attempts], ['sent_again', 1]);
     assert.equal((await ended(done.resolving_execution_id)).header.retryOf, executionId);
     assert.deepEqual([timesSent('before-l1'), timesSent('l1')], [1, 2]);
+  });
+
+  test('in each of two branches is a record of its own, and both calls are sent again by one retry', async () => {
+    const workflow = await publish(
+      [post('2', '{{event.a}}'), post('3', '{{event.b}}')],
+      [
+        ['1', '2'],
+        ['1', '3'],
+      ],
+    );
+    for (const order of ['ll1', 'll2']) answers.set(order, 'drop');
+    const { header } = await run(workflow, { a: 'll1', b: 'll2' });
+    for (const order of ['ll1', 'll2']) answers.set(order, 'ok');
+    const kept = await unknown(header.id);
+    assert.deepEqual(kept.map(({ failed_node }) => failed_node.id).toSorted(), ['2', '3']);
+    const asked = await Promise.all(kept.map(({ id }) => call('POST', `/recovery-records/${id}/send-again`)));
+    assert.deepEqual(
+      asked.map(({ status }) => status).toSorted((a, b) => a - b),
+      [200, 400],
+    );
+    await ended(asked.find(({ status }) => status === 200)!.body.execution_id);
+    // What the other one was about has been done with it.
+    const left = kept[asked.findIndex(({ status }) => status === 400)]!;
+    const answer = await ok('POST', `/recovery-records/${left.id}/send-again`);
+    assert.deepEqual([answer.execution_id, answer.record.status], [null, 'resolved']);
+    assert.deepEqual(['ll1', 'll2'].map(timesSent), [2, 2]);
   });
 
   test('that is unknown again is the same record, open again', async () => {

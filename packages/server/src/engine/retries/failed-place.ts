@@ -88,12 +88,17 @@ async function outermost(
   let at = from;
   for (;;) {
     const caller = await findCaller(deps.pool, tenant, at.header.id);
-    const header = caller && (await findExecution(deps.db, tenant, caller.executionId));
-    if (caller === undefined || header === undefined) return at;
+    if (caller === undefined) return at;
+    // What a retry of it has done by now is not done again.
+    const callerId = await youngestRetry(deps.pool, tenant, caller.executionId);
+    const header = callerId === undefined ? undefined : await findExecution(deps.db, tenant, callerId);
+    if (header === undefined) return at;
     const plan = await deps.planOf(tenant, header);
-    const { status, isLeftOpen } = await standingOf(deps, tenant, plan, caller);
+    const place = { ...caller, executionId: header.id };
+    const { status, isLeftOpen } = await standingOf(deps, tenant, plan, place);
     if (status === null || (header.finishedAt === null && status === 'errored')) assertEnded(header);
-    if (!isLeftOpen || !failedStates.has(header.state)) return at;
+    // A retry that ended before it came to the sub-flow comes to it when it is gone on with.
+    if (!(isLeftOpen || status === null) || !failedStates.has(header.state)) return at;
     at = { header, plan };
   }
 }

@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
 import { clientTransaction } from '#db/client-transaction';
 import { findExecution, listExecutions, type ExecutionFilter, type ExecutionHeader } from '#db/execution-log';
-import { retriesOfRequest, takeRetry } from '#db/execution-retry';
+import { holdUnretried, retriesOfRequest, takeRetry } from '#db/execution-retry';
 import type { Db } from '#db/schema';
 import type { Clock } from '#domain/clock';
 import { AppError } from '#domain/errors';
@@ -202,12 +202,25 @@ export function createRetries(deps: {
       const made = await make(
         tenant,
         { ...from, given: isHere ? { ...given, nodeId, batch } : undefined },
-        { note: (client, retryId) => note(client, { failedIn, retryId }) },
+        {
+          // Several places may have failed in one execution, and each is kept by itself.
+          known: async (client) => {
+            if (await holdUnretried(client, tenant, from.header.id)) return undefined;
+            throw goneOnMeanwhile(from.header.id);
+          },
+          note: (client, retryId) => note(client, { failedIn, retryId }),
+        },
       );
       return { executionId: made.id };
     },
   };
   return retries;
+}
+
+function goneOnMeanwhile(id: string): AppError<'wrong_state'> {
+  return new AppError('wrong_state', {
+    reason: `Somebody else has gone on with execution "${id}" at the same time. Try again when that has ended.`,
+  });
 }
 
 function assertRetryable({ id, state, finishedAt }: ExecutionHeader, from: RetryFrom['from']): void {
