@@ -583,6 +583,7 @@ table connect_link
   connect_link_session_jti_fkey: FOREIGN KEY (session_jti) REFERENCES session_token(jti) ON DELETE CASCADE
   connect_link_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
   INDEX connect_link_org_id_environment_linked_account_id_idx ON public.connect_link USING btree (org_id, environment, linked_account_id)
+  INDEX connect_link_session ON public.connect_link USING btree (session_jti)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)
 
@@ -1380,6 +1381,7 @@ table session_token
   session_token_linked_account_id_fkey: FOREIGN KEY (linked_account_id) REFERENCES linked_account(id) ON DELETE CASCADE
   session_token_org_id_fkey: FOREIGN KEY (org_id) REFERENCES organization(id) ON DELETE CASCADE
   session_token_environment_check: CHECK ((environment = ANY (ARRAY['test'::text, 'production'::text])))
+  INDEX session_token_expired ON public.session_token USING btree (expires_at)
   INDEX session_token_org_id_environment_linked_account_id_expires__idx ON public.session_token USING btree (org_id, environment, linked_account_id, expires_at DESC)
   row level security, for the owner too
   policy tenant for all using inlay_tenant_visible(org_id, environment) with check inlay_tenant_visible(org_id, environment)

@@ -111,6 +111,14 @@ export async function revokeSessionToken(db: Db, tenant: Tenant, jti: string, at
   return result.numUpdatedRows > 0n;
 }
 
+/** Forgets tokens, and the hosted links that open with them, that nobody can use any more. */
+export async function deleteExpiredSessionTokens(pool: Pool): Promise<void> {
+  await pool.query(
+    `delete from session_token where expires_at < now() - interval '1 day'
+       and (hosted_properties_until is null or hosted_properties_until < now())`,
+  );
+}
+
 /** Keeps what a hosted page was asked to look like, under the session that will open it. */
 export async function storeHostedProperties(
   db: Db,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createTestApi, type TestApi } from '#api/testing';
+import { deleteExpiredSessionTokens } from '#db/session-token';
 
 let api: TestApi;
 let now = new Date('2026-11-21T08:00:00.250Z');
@@ -59,6 +60,36 @@ test('a token is handed out again until half of its life is over, or a new one i
   const later = await ask();
   assert.notEqual(later.token, first.token);
   assert.notEqual((await ask('?force_refresh=true')).token, later.token);
+});
+
+test('tokens that nobody can use any more are forgotten, unless a hosted page still reads what stands with them', async () => {
+  await api.addLinkedAccount('forgotten');
+  const { pool } = api.database;
+  const ask = { linked_account_id: 'forgotten' };
+  for (let n = 0; n < 4; n += 1) await post('/api/v2/public/session-token?force_refresh=true', key(), ask);
+  const of = `linked_account_id = (select id from linked_account where account_id = 'forgotten')`;
+  const { rows } = await pool.query<{ jti: string }>(
+    `select jti from session_token where ${of} order by jti`,
+  );
+  const [living, old, recent, read] = rows.map(({ jti }) => jti);
+  const expire = (jti: string | undefined, ago: string, until: string | null = null) =>
+    pool.query(
+      `update session_token set expires_at = now() - $2::interval, hosted_properties_until = now() + $3::interval
+       where jti = $1`,
+      [jti, ago, until],
+    );
+  await expire(living, '-1 hour');
+  await expire(old, '25 hours');
+  await expire(recent, '23 hours');
+  await expire(read, '25 hours', '1 day');
+  await pool.query(
+    `insert into connect_link (token_hash, org_id, environment, linked_account_id, session_jti, expires_at)
+     select '\\x01', org_id, environment, linked_account_id, jti, now() from session_token where jti = $1`,
+    [old],
+  );
+  await deleteExpiredSessionTokens(pool);
+  const { rows: left } = await pool.query<{ jti: string }>(`select jti from session_token where ${of}`);
+  assert.deepEqual(new Set(left.map(({ jti }) => jti)), new Set([living, recent, read]));
 });
 
 test('a revoked token dies at once, and revoking it again is refused', async () => {

@@ -63,6 +63,10 @@ create function inlay_drop_week(from_id text, to_id text, most integer) returns 
     return true;
   end $$;
 
+-- Tokens whose time is over are deleted, with the links that open with them.
+create index session_token_expired on session_token (expires_at);
+create index connect_link_session on connect_link (session_jti);
+
 alter table session_token
   -- may look at workflows, and not change, switch or run them
   add column is_workflow_read_only boolean not null default false;

@@ -5,6 +5,7 @@ import { deleteTablesOfEndedExecutions } from '#db/data-table';
 import { deleteOldInboxKeys, makePartitions } from '#db/execution-control';
 import { deleteEndedRecords } from '#db/recovery-status';
 import type { LogRetention } from '#db/retention';
+import { deleteExpiredSessionTokens } from '#db/session-token';
 import { countUsage } from '#db/usage';
 import { deleteOldWorkers } from '#db/worker';
 import type { Clock } from '#domain/clock';
@@ -136,6 +137,7 @@ export function startWorkLoop(deps: {
     await deleteOldWorkers(deps.pool);
     await deleteOldInboxKeys(deps.pool);
     await deleteTablesOfEndedExecutions(deps.pool);
+    await deleteExpiredSessionTokens(deps.pool);
     await deleteEndedRecords(deps.pool, deps.clock.now(), deps.retention);
     await sleep(maintainEveryMs);
   }
