@@ -77,8 +77,8 @@ export function addRecoveryRecord(
     ]);
     if (rows[0] === undefined) throw new Error(`Execution ${arrival.executionId} is not there.`);
     await client.query(
-      `insert into recovery_arrival (org_id, environment, key, record_id) values ($1, $2, $3, $4)`,
-      [tenant.orgId, tenant.environment, arrival.key, id],
+      `insert into recovery_arrival (org_id, environment, key, record_id, execution_id) values ($1, $2, $3, $4, $5)`,
+      [tenant.orgId, tenant.environment, arrival.key, id, arrival.executionId],
     );
     return { recordId: id, seen: rows[0].seen };
   });

@@ -119,6 +119,14 @@ export async function readGivenOutcomes(
   return rows;
 }
 
+/** Forgets which failures of ended executions have come in: their nodes run no more. */
+export async function deleteOldArrivals(pool: Pool): Promise<void> {
+  await pool.query(
+    `delete from recovery_arrival a where not exists (
+       select from execution e where e.id = a.execution_id and e.finished_at is null)`,
+  );
+}
+
 /** Forgets records that somebody dealt with as long ago as logs are kept; those that wait stay until somebody does. */
 export async function deleteEndedRecords(pool: Pool, now: Date, kept: LogRetention): Promise<void> {
   await pool.query(

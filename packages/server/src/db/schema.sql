@@ -1239,6 +1239,7 @@ table recovery_arrival
   environment text not null
   key text not null
   record_id text not null
+  execution_id text not null
   recovery_arrival_pkey: PRIMARY KEY (org_id, environment, key)
   recovery_arrival_record_id_fkey: FOREIGN KEY (record_id) REFERENCES recovery_record(id) ON DELETE CASCADE
   INDEX recovery_arrival_record_id_idx ON public.recovery_arrival USING btree (record_id)

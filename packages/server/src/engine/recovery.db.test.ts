@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { unknownOutcomesQueue } from '#db/recovery-queue';
-import { deleteEndedRecords } from '#db/recovery-status';
+import { deleteEndedRecords, deleteOldArrivals } from '#db/recovery-status';
 import { newId } from '#domain/ids';
 import { builtInNodes, nodeRegistry } from '#engine/nodes/index';
 import { failed, nodeType } from '#engine/nodes/node-type';
@@ -284,6 +284,17 @@ test('records that were dealt with go when logs go; those that wait stay', async
     (await records({ queue })).map((record) => record['id']),
     [second, third],
   );
+});
+
+test('what came in is remembered as long as its execution lives', async () => {
+  const queue = await addQueue('arrivals');
+  const { id } = await run(caught({ queue: 'arrivals', dedup_key: 'one' }), edges, {});
+  const { pool } = engine.database;
+  const arrivals = async () =>
+    (await pool.query('select from recovery_arrival where execution_id = $1', [id])).rowCount;
+  assert.equal(await arrivals(), 1);
+  await deleteOldArrivals(pool);
+  assert.deepEqual([await arrivals(), (await records({ queue })).length], [0, 1]);
 });
 
 test('a recovery queue outside of a catch branch, unknown, or without the column says what to change', async () => {

@@ -78,6 +78,8 @@ create table recovery_arrival (
   environment text not null,
   key text not null,
   record_id text not null references recovery_record (id) on delete cascade,
+  -- of the node; when it has ended, nothing of it comes in again
+  execution_id text not null,
   primary key (org_id, environment, key)
 );
 create index on recovery_arrival (record_id);

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { clientTransaction } from '#db/client-transaction';
 import { deleteTablesOfEndedExecutions } from '#db/data-table';
 import { deleteOldInboxKeys, makePartitions } from '#db/execution-control';
-import { deleteEndedRecords } from '#db/recovery-status';
+import { deleteEndedRecords, deleteOldArrivals } from '#db/recovery-status';
 import type { LogRetention } from '#db/retention';
 import { deleteExpiredSessionTokens } from '#db/session-token';
 import { countUsage } from '#db/usage';
@@ -139,6 +139,7 @@ export function startWorkLoop(deps: {
     await deleteTablesOfEndedExecutions(deps.pool);
     await deleteExpiredSessionTokens(deps.pool);
     await deleteEndedRecords(deps.pool, deps.clock.now(), deps.retention);
+    await deleteOldArrivals(deps.pool);
     await sleep(maintainEveryMs);
   }
 
