@@ -48,3 +48,22 @@ test('what a file leaves out is asked for again, and found where it was before',
   const before = [node({ ...secret, ...harmless })];
   assert.deepEqual(withSecretsOf(before, nodes), before);
 });
+
+test('a secret is not put back into a node that goes to another host than before', () => {
+  const headers = { Authorization: 'Bearer s-1' };
+  const left = { Authorization: redactedSecret };
+  const before = [node({ url: 'https://api.example.com/a', headers })];
+  const restored = (data: Record<string, unknown>) =>
+    withSecretsOf(before, [node({ ...data, headers: left })])[0]?.data['headers'];
+  assert.deepEqual(restored({ url: 'https://API.example.com/b?c={{event.c}}' }), headers);
+  for (const url of [
+    'https://api.example.com.evil.example/a',
+    'https://api.example.com@evil.example',
+    '{{event.url}}',
+  ]) {
+    assert.deepEqual(restored({ url }), left, url);
+  }
+  assert.deepEqual(restored({ base_url: 'http://api.example.com' }), left);
+  assert.deepEqual(restored({ base_url: 'https://api.example.com', path: '/x' }), headers);
+  assert.deepEqual(restored({ base_url: 'https://api.example.com', path: '@evil.example' }), left);
+});

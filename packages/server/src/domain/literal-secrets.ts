@@ -51,7 +51,10 @@ export function literalSecretsIn(data: Readonly<Record<string, unknown>>): (read
   return paths;
 }
 
-/** Puts back, where a node comes without a secret that the same node had before, that secret. */
+/**
+ * Puts back, where a node comes without a secret that the same node had before, that secret. A node that now goes to
+ * another host does without: the file may be anybody's, and so may be the host.
+ */
 export function withSecretsOf(
   before: readonly WorkflowNode[],
   after: readonly WorkflowNode[],
@@ -59,6 +62,8 @@ export function withSecretsOf(
   return after.map((node) => {
     const earlier = before.find(({ id, node_type }) => id === node.id && node_type === node.node_type);
     if (earlier === undefined) return node;
+    const hosts = hostsIn(earlier.data);
+    if ([...hostsIn(node.data)].some((host) => !hosts.has(host))) return node;
     const known = new Map<string, string>();
     visitSecrets(earlier.data, (text, path) => {
       known.set(path.join('\n'), text);
@@ -68,6 +73,19 @@ export function withSecretsOf(
       text === redactedSecret ? (known.get(path.join('\n')) ?? text) : text;
     return { ...node, data: visitSecrets(node.data, fill) };
   });
+}
+
+/** Where a node may send something: the beginnings of addresses, and whatever a setting holds that is called like one. */
+function hostsIn(value: unknown, key = '', found = new Set<string>()): ReadonlySet<string> {
+  if (typeof value === 'string') {
+    const [origin] = /^\s*https?:\/\/[^/?#\s]*/i.exec(value) ?? [];
+    // What follows a base URL without a slash goes on with its host.
+    const isEndOfHost = key === 'path' && value !== '' && !value.startsWith('/');
+    const isAddress = origin !== undefined || isEndOfHost || /url|host|endpoint|server/i.test(key);
+    if (isAddress && value !== redactedSecret) found.add((origin ?? value).trim().toLowerCase());
+  } else if (Array.isArray(value)) value.forEach((item) => hostsIn(item, key, found));
+  else if (isRecord(value)) for (const [name, item] of Object.entries(value)) hostsIn(item, name, found);
+  return found;
 }
 
 /** Secrets that a file left out and nobody has entered yet. */
