@@ -7,6 +7,8 @@ export interface NamedRow {
   readonly id: string;
   readonly name: string;
   readonly alias?: string | null;
+  /** The other id of a workflow. */
+  readonly draftId?: string;
 }
 
 export type NamedKind = 'function' | 'table' | 'queue' | 'polling_trigger' | 'workflow';
@@ -34,7 +36,8 @@ export async function findNamed(
     queue: sql<NamedRow>`select id, name from recovery_queue where ${ours} and (id = ${wanted} or name = ${wanted})`,
     polling_trigger: sql<NamedRow>`select id, app_slug || '/' || name as name from custom_poll
       where ${ours} and (id = ${wanted} or app_slug || '/' || name = ${wanted})`,
-    workflow: sql<NamedRow>`select id, coalesce(origin_id, id) as name, alias from workflow
+    workflow: sql<NamedRow>`select id, draft_id as "draftId", coalesce(origin_id, id) as name, alias
+      from workflow
       where ${ours} and (linked_account_id is null or linked_account_id = ${ownerId})
         and (id = ${wanted} or draft_id = ${wanted} or origin_id = ${wanted} or alias = ${wanted})
       order by linked_account_id nulls first, id`,

@@ -81,7 +81,9 @@ async function withNames(
   for (const kind of Object.keys(ids) as ReferenceKind[]) {
     for (const row of await findNamed(db, tenant, kind, ids[kind], ownerId)) {
       // An alias and the name of a queue mean the same everywhere.
-      if (ids[kind].includes(row.id)) names.set(`${kind} ${row.id}`, row.name);
+      for (const id of [row.id, row.draftId]) {
+        if (id !== undefined && ids[kind].includes(id)) names.set(`${kind} ${id}`, row.name);
+      }
     }
   }
   const named = mapReferences(document, (kind, value) => {

@@ -42,6 +42,22 @@ export async function importWorkflow(
   file: WorkflowFile,
   options: { readonly asNew?: string | undefined } = {},
 ): Promise<ImportedWorkflow> {
+  try {
+    return await importOnce(deps, caller, file, options);
+  } catch (error) {
+    const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+    if (code !== '23505' || constraint !== 'workflow_origin') throw error;
+    // The same file was imported at the same moment: now there is a workflow of that origin.
+    return importOnce(deps, caller, file, options);
+  }
+}
+
+async function importOnce(
+  deps: WorkflowDeps,
+  caller: WorkflowCaller,
+  file: WorkflowFile,
+  options: { readonly asNew?: string | undefined },
+): Promise<ImportedWorkflow> {
   const { tenant } = caller;
   const { workflow: given } = file;
   const isNew = options.asNew !== undefined;
@@ -174,7 +190,9 @@ async function missingOf(
 ): Promise<WorkflowNeeds> {
   const without = async (kind: ReferenceKind, names: readonly string[]): Promise<string[]> => {
     const rows = await findNamed(db, tenant, kind, names, ownerId);
-    return names.filter((name) => !rows.some((row) => [row.name, row.alias, row.id].includes(name)));
+    return names.filter(
+      (name) => !rows.some((row) => [row.name, row.alias, row.id, row.draftId].includes(name)),
+    );
   };
   const variables = [...new Set([...needs.variables, ...alsoVariables])].toSorted();
   const defined = await definedVariables(db, tenant.orgId, variables);

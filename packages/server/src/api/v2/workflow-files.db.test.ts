@@ -309,19 +309,32 @@ test('another organisation finds nothing to export, and its imports are its own;
   assert.equal((await call('GET', `${base}/${own.workflow_id}`)).body.public_access_workflow, true);
 });
 
+test('of a file that is imported by several at once there is one workflow', async () => {
+  const file = await exported(await made({ name: 'At once' }));
+  const several = await Promise.all(Array.from({ length: 4 }, () => imported(file, inProduction())));
+  assert.equal(new Set(several.map(({ workflow_id: id }) => id)).size, 1);
+  assert.deepEqual(several.map(({ created }) => created).toSorted(), [false, false, false, true]);
+});
+
 test('a sub-flow that a file names is the one of whoever imports it, and never that of another account', async () => {
   await api.addLinkedAccount('bob');
   const child = await exported(await made({ name: 'Portable child' }));
+  const { rows } = await api.database.pool.query<{ draft_id: string }>(
+    'select draft_id from workflow where id = $1',
+    [child.workflow.id],
+  );
+  const draftId = rows[0]!.draft_id;
   const parent = await exported(
     await made({
       name: 'Portable parent',
       nodes: [
         { id: '1', node_type: 'start', name: 'Start', data: {} },
-        { id: '2', node_type: 'sub_flow', name: 'Call', data: { workflow: child.workflow.id } },
+        { id: '2', node_type: 'sub_flow', name: 'Call', data: { workflow: draftId } },
       ],
       edges: [{ source: '1', target: '2' }],
     }),
   );
+  assert.deepEqual(parent.needs.workflows, [child.workflow.id]);
   const as = (linked_account_id: string) => ({ ...inProduction(), linked_account_id });
   for (const id of ['ada', 'bob']) {
     await call('POST', '/api/v2/public/linked-account', { linked_account_id: id }, inProduction());
