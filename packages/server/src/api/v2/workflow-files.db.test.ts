@@ -313,7 +313,7 @@ test('of a file that is imported by several at once there is one workflow', asyn
   const file = await exported(await made({ name: 'At once' }));
   const several = await Promise.all(Array.from({ length: 4 }, () => imported(file, inProduction())));
   assert.equal(new Set(several.map(({ workflow_id: id }) => id)).size, 1);
-  assert.deepEqual(several.map(({ created }) => created).toSorted(), [false, false, false, true]);
+  assert.equal(several.filter(({ created }) => created).length, 1);
 });
 
 test('a sub-flow that a file names is the one of whoever imports it, and never that of another account', async () => {
