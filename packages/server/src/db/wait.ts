@@ -137,11 +137,14 @@ export async function deleteWaitsById(client: Pool | PoolClient, ids: readonly s
   await client.query('delete from wait where id = any($1::text[])', [ids]);
 }
 
-/** The sub-flows whose end an execution waits for. */
+/** The sub-flows whose end an execution waits for, and nobody else: a retry of it may have taken one over. */
 export async function childrenAwaited(client: Pool | PoolClient, executionId: string): Promise<string[]> {
   const { rows } = await client.query<{ id: string }>(
-    `select child_execution_id as id from wait
-     where execution_id = $1 and child_execution_id is not null and woken_by is distinct from 'child'`,
+    `select w.child_execution_id as id from wait w
+     where w.execution_id = $1 and w.child_execution_id is not null and w.woken_by is distinct from 'child'
+       and not exists (select from child_execution c join execution p on p.id = c.parent_execution_id
+         where c.child_execution_id = w.child_execution_id and c.parent_execution_id <> $1 and c.is_awaited
+           and p.finished_at is null)`,
     [executionId],
   );
   return rows.map(({ id }) => id);

@@ -305,6 +305,24 @@ test('a parent that ended with its worker does not leave the sub-flow behind tha
   assert.equal(await bench.state(made!.id), 'stopped');
 });
 
+test('a sub-flow that a retry of its parent has taken over is not stopped with the parent', async () => {
+  const child = await bench.publish(...chain(['2', 'act', { name: 'hold' }]));
+  const id = await bench.start(await bench.publish(...parentOf(child)));
+  await bench.reached(id, 'waiting');
+  const [made] = await childrenOf(id);
+  await bench.reached(made!.id, 'waiting');
+  await bench.database.pool.query(
+    `update execution set state = 'errored', finished_at = now() where id = $1`,
+    [id],
+  );
+  const { executionId } = await bench.engine.retry(bench.tenant, id, { from: 'failure' });
+  await endWaitsOfLostParents(bench.database.pool);
+  await bench.reached(executionId, 'waiting');
+  assert.equal(await bench.state(made!.id), 'waiting');
+  await bench.engine.resume(made!.id, null);
+  assert.equal((await bench.ended(executionId)).header.state, 'completed');
+});
+
 /** A try block around a sub-flow and, beside or behind it, an act. */
 async function blockAround(child: string, { attempts = 1, isBeside = false, payload = {} } = {}) {
   const inside: readonly TestNode[] = [
