@@ -93,11 +93,16 @@ const noteEnds = `select inlay_note_ends(array_agg(id), array_agg(org_id), array
     array_agg(app_slug), array_agg(workflow_id), array_agg(finished_at))
   from ended where is_listed and workflow_version is not null`;
 
+// A stop ends what a run waits for at once, and reaches the run itself at its next look: it may hear of the one first.
+const failsOfStop = `u.state = 'errored' and e.stop_requested_at is not null`;
+
 // The bounds on id let the planner leave out the partitions that none of these runs is in. The owner is asked in a way
 // that no index serves: that of owners is full of runs that have ended, and reading those took longer than all the rest.
 const journalAndEndings = `with ${fence}, written as (${insertRows} returning 1), ended as (
-    update execution e set state = u.state, owner = null, response_node_id = u.response_node_id,
-      status_code = u.status_code, failed_node_id = u.failed_node_id, error_text = u.error_text,
+    update execution e set owner = null, response_node_id = u.response_node_id, status_code = u.status_code,
+      state = case when ${failsOfStop} then 'stopped' else u.state end,
+      failed_node_id = case when ${failsOfStop} then null else u.failed_node_id end,
+      error_text = case when ${failsOfStop} then null else u.error_text end,
       node_count = u.node_count, finished_node_count = u.finished_node_count,
       finished_at = u.at, custom_field_values = u.custom_fields
     from unnest($26::text[], $27::text[], $28::text[], $29::int[], $30::text[], $31::text[], $32::int[], $33::int[],

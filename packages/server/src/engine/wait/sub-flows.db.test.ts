@@ -497,6 +497,21 @@ test('a stop aborts a child in the middle of a call, and nothing flips back to s
   assert.equal(await bench.state(id), 'stopped');
 });
 
+test('what fails because it was asked to stop has stopped (pain 3)', async () => {
+  acts.set('stopped meanwhile', async ({ executionId }) => {
+    // A stop reaches a running parent at its next look, and a child of it that waits at once: the parent hears of
+    // the child first.
+    await bench.database.pool.query('update execution set stop_requested_at = now() where id = $1', [
+      executionId,
+    ]);
+    return failed({ message: 'The sub-flow was stopped.', retry: 'never' });
+  });
+  const id = await bench.start(await bench.publish(...chain(['2', 'act', { name: 'stopped meanwhile' }])));
+  const { header } = await bench.ended(id);
+  assert.equal(header.state, 'stopped');
+  assert.equal(header.errorText, null);
+});
+
 test('children are in lists only when the parent opted in', async () => {
   const child = await bench.publish(...chain(['2', 'response', { data: 1 }]));
   const quiet = await bench.start(await bench.publish(...parentOf(child)));
