@@ -11,7 +11,7 @@ import { done, failed } from '#engine/nodes/node-type';
 import { response } from '#engine/nodes/response';
 import { rule } from '#engine/nodes/rule';
 import { start } from '#engine/nodes/start';
-import { endOf, published, scriptedNode } from '#engine/testing';
+import { assertNoWaitLeft, endOf, published, scriptedNode } from '#engine/testing';
 import { testVault } from '#vault/testing';
 
 let database: TestDatabase;
@@ -274,8 +274,7 @@ test('a suspended run goes on where it was when its time has come', async () => 
   assert.equal(detail.header.state, 'completed');
   assert.equal((await engine.readAnswer(tenant, executionId)).answer, '1 now');
   assert.deepEqual(ran, { before: 1, soon: 2 });
-  const { rows } = await database.pool.query('select from wait where execution_id = $1', [executionId]);
-  assert.equal(rows.length, 0);
+  await assertNoWaitLeft(database.pool, executionId);
 });
 
 test('a run that takes longer than its timeout ends as timed out and its call is aborted', async () => {

@@ -250,6 +250,17 @@ export async function endOf(
   }
 }
 
+/** Waits until nothing is left of what an ended execution waited for: that is cleared away behind its end. */
+export async function assertNoWaitLeft(pool: Pool, executionId: string): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    const { rowCount } = await pool.query('select from wait where execution_id = $1', [executionId]);
+    if (rowCount === 0) return;
+    assert.ok(Date.now() < deadline, `${rowCount} waits are left`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 /** Publishes the document that a test would start: a test run of a draft makes one attempt and knows no limits. */
 export async function published(
   pool: Pool,

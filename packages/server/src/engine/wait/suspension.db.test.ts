@@ -6,7 +6,7 @@ import { delay } from '#engine/nodes/delay';
 import { done, failed, nodeType, suspended } from '#engine/nodes/node-type';
 import { response } from '#engine/nodes/response';
 import { start } from '#engine/nodes/start';
-import { openTestEngine, scriptedNode, type TestEngine } from '#engine/testing';
+import { assertNoWaitLeft, openTestEngine, scriptedNode, type TestEngine } from '#engine/testing';
 
 const dayMs = 86_400_000;
 let bench: TestEngine;
@@ -60,8 +60,7 @@ test('a token resumes its execution once, with what came with it', async () => {
   const first = resumes.findIndex((resumed) => resumed !== undefined) + 1;
   assert.deepEqual(responseOf(detail), { by: 'token', state: { asked: '!' }, payload: { n: first } });
   assert.equal(await bench.engine.resume(`${id}!`, {}), undefined);
-  const { rows } = await bench.database.pool.query('select from wait where execution_id = $1', [id]);
-  assert.equal(rows.length, 0);
+  await assertNoWaitLeft(bench.database.pool, id);
 });
 
 test('a resume that races with the suspension is never lost, in 60 rounds', async () => {
