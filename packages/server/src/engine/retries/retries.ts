@@ -8,7 +8,7 @@ import { AppError } from '#domain/errors';
 import { newId } from '#domain/ids';
 import type { Tenant } from '#domain/tenant';
 import type { PlanCache } from '#engine/plan/plan-cache';
-import type { Queue } from '#engine/work/queue';
+import type { Queue } from '#engine/workers/queue';
 import type { QueuePlaces } from '#engine/start/queue-places';
 import type { RowVault } from '#engine/recording/sealed-parts';
 import { failedStates, whereToGoOn, type FailedPlace } from '#engine/retries/failed-place';

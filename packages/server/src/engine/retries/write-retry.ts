@@ -11,7 +11,7 @@ import type { ExecutionHeader } from '#db/execution-log';
 import type { ExecutionMode } from '#db/schema';
 import { AppError } from '#domain/errors';
 import type { Tenant } from '#domain/tenant';
-import type { Queue } from '#engine/work/queue';
+import type { Queue } from '#engine/workers/queue';
 import { resealRow, type RowVault } from '#engine/recording/sealed-parts';
 import { givenOutcomesOf, givenRow, slotOf, type PlacedOutcome } from '#engine/retries/given-outcome';
 import { rowsToRedo, type JournalOutline, type NodeAgain } from '#engine/retries/redo';

@@ -7,8 +7,8 @@ import { createTestDatabase, type TestDatabase } from '#db/testing';
 import { systemClock } from '#domain/clock';
 import { newId } from '#domain/ids';
 import { builtInNodes, createEngine, nodeRegistry, type Engine, type NodeServices } from '#engine/index';
-import { openQueue } from '#engine/work/queue';
-import { queueRunsOfDeadWorkers } from '#engine/work/recover';
+import { openQueue } from '#engine/workers/queue';
+import { queueRunsOfDeadWorkers } from '#engine/workers/recover';
 import { interpret, placeOf, type Expectation } from '#engine/simulation/reference';
 import {
   randomWorkflow,

@@ -7,7 +7,7 @@ import { clientTransaction } from '#db/client-transaction';
 import type { CrashHook } from '#engine/crash-points';
 import { groupCommit, type GroupCommit } from '#db/group-commit';
 import { jobOf } from '#engine/start/start-executions';
-import type { Queue } from '#engine/work/queue';
+import type { Queue } from '#engine/workers/queue';
 
 /** Something that came in, with the executions it is to start. */
 export interface AcceptedEvent {

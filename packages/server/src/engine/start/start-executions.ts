@@ -5,7 +5,7 @@ import { clientTransaction } from '#db/client-transaction';
 import type { CrashHook } from '#engine/crash-points';
 import { groupCommit, type GroupCommit } from '#db/group-commit';
 import { LeaseLostError } from '#engine/journal';
-import type { Queue, QueuedJob } from '#engine/work/queue';
+import type { Queue, QueuedJob } from '#engine/workers/queue';
 
 const largestBatch = 500;
 

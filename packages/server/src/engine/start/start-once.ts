@@ -5,7 +5,7 @@ import { insertInbox, takeInboxKeys, type InboxKey } from '#db/inbox';
 import { storeLargeValues } from '#db/journal-flush';
 import { newId } from '#domain/ids';
 import { LeaseLostError } from '#engine/journal';
-import type { Queue } from '#engine/work/queue';
+import type { Queue } from '#engine/workers/queue';
 import { writeExecutions } from '#engine/start/start-executions';
 
 /**

@@ -15,7 +15,7 @@ import type { ExecutionDetail } from '#engine/read/read-executions';
 import type { RunResult } from '#engine/run/run';
 import type { StartInput } from '#engine/start/start-input';
 import { within } from '#engine/run/within';
-import type { Worker } from '#engine/work/worker';
+import type { Worker } from '#engine/workers/worker';
 import type { Plan } from '#engine/plan/workflow-plan';
 
 /** How an execution answered somebody who waited for it. */

@@ -10,7 +10,7 @@ import { rule } from '#engine/nodes/rule';
 import { start } from '#engine/nodes/start';
 import { subFlow } from '#engine/nodes/sub-flow';
 import { tryCatch } from '#engine/nodes/try-catch';
-import { openQueue } from '#engine/work/queue';
+import { openQueue } from '#engine/workers/queue';
 import { endWaitsOfLostParents } from '#engine/wait/suspension';
 import { openTestEngine, scriptedNode, type TestEdge, type TestEngine, type TestNode } from '#engine/testing';
 

@@ -20,7 +20,7 @@ import type { MakeExecution } from '#engine/start/new-execution';
 import type { ChildResult, SubFlowCall, SubFlows } from '#engine/node-services';
 import { createPayloadChecker } from '#engine/start/payload-schema';
 import type { PlanCache } from '#engine/plan/plan-cache';
-import type { Queue } from '#engine/work/queue';
+import type { Queue } from '#engine/workers/queue';
 import { responseOf, type ExecutionDetail } from '#engine/read/read-executions';
 import { rowOpener, type RowVault } from '#engine/recording/sealed-parts';
 import { draftRetry, writeRetry, type RetryDraft } from '#engine/retries/write-retry';

@@ -11,10 +11,10 @@ import {
 } from '#db/wait';
 import type { Clock } from '#domain/clock';
 import type { CrashHook } from '#engine/crash-points';
-import type { Queue } from '#engine/work/queue';
+import type { Queue } from '#engine/workers/queue';
 import type { RowVault } from '#engine/recording/sealed-parts';
 import { resealArrival } from '#engine/wait/wait-payloads';
-import type { Worker } from '#engine/work/worker';
+import type { Worker } from '#engine/workers/worker';
 
 const atOnce = 500;
 

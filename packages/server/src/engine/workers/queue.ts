@@ -10,7 +10,7 @@ import {
   takeQueued,
   type QueueLine,
 } from '#db/queue';
-import { claimRooms, type ClaimRoom } from '#engine/work/claim-room';
+import { claimRooms, type ClaimRoom } from '#engine/workers/claim-room';
 
 /**
  * The queue of executions that wait for a worker. Linked accounts take turns, and each is served in the order in

@@ -7,7 +7,7 @@ import { createTestDatabase, type TestDatabase } from '#db/testing';
 import { declareSilentWorkersDead } from '#db/worker';
 import { newId } from '#domain/ids';
 import { createEngine, nodeRegistry, type NodeServices } from '#engine/index';
-import { takeLease } from '#engine/work/lease';
+import { takeLease } from '#engine/workers/lease';
 import { done, nodeType } from '#engine/nodes/node-type';
 import { start } from '#engine/nodes/start';
 import { testVault } from '#vault/testing';

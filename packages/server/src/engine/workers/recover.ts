@@ -3,7 +3,7 @@ import { clientTransaction } from '#db/client-transaction';
 import { declareSilentWorkersDead, type FreedRun, freeRunsOfDeadWorkers } from '#db/worker';
 import type { Clock } from '#domain/clock';
 import type { CrashHook } from '#engine/crash-points';
-import type { Queue } from '#engine/work/queue';
+import type { Queue } from '#engine/workers/queue';
 
 const silentAfterMs = 3_000;
 const runsAtOnce = 1_000;

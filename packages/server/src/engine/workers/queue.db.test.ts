@@ -3,8 +3,8 @@ import { after, before, beforeEach, test } from 'node:test';
 import { clientTransaction } from '#db/client-transaction';
 import { createTestDatabase, type TestDatabase } from '#db/testing';
 import { newId } from '#domain/ids';
-import { openQueue, type Claim, type Queue } from '#engine/work/queue';
-import { listenForWakeUps, wakeUpSender } from '#engine/work/wake-up';
+import { openQueue, type Claim, type Queue } from '#engine/workers/queue';
+import { listenForWakeUps, wakeUpSender } from '#engine/workers/wake-up';
 
 let database: TestDatabase;
 let queue: Queue;

@@ -11,14 +11,14 @@ import { deleteOldWorkers } from '#db/worker';
 import type { Clock } from '#domain/clock';
 import type { CrashHook } from '#engine/crash-points';
 import { LeaseLostError } from '#engine/journal';
-import type { Queue } from '#engine/work/queue';
+import type { Queue } from '#engine/workers/queue';
 import type { RowVault } from '#engine/recording/sealed-parts';
-import { recoverLostRuns } from '#engine/work/recover';
+import { recoverLostRuns } from '#engine/workers/recover';
 import { enforceRetention } from '#engine/retention';
 import { endWaitsOfLostParents } from '#engine/wait/suspension';
 import { wakeWaiting } from '#engine/wait/waker';
-import { listenForWakeUps } from '#engine/work/wake-up';
-import type { Worker } from '#engine/work/worker';
+import { listenForWakeUps } from '#engine/workers/wake-up';
+import type { Worker } from '#engine/workers/worker';
 
 export interface WorkLoop {
   /** There is new work: look now instead of at the next poll. */
