@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { isRecord } from '#domain/exact-json';
 import { failed, done, nodeType, suspended, type NodeContext } from '#engine/nodes/node-type';
-import { addresses, isHtml, ownServer, shownServer } from '#engine/nodes/send-email';
+import {
+  addresses,
+  bodyTypeField,
+  isHtml,
+  ownServer,
+  shownServer,
+  smtpField,
+} from '#engine/nodes/send-email';
 import { type FormField, prefill } from '#human-tasks/index';
 
 const mostFields = 200;
@@ -122,21 +129,9 @@ export const humanTask = nodeType<Settings>({
       default: 'Please fill in this form: [[form_url]]',
       help: 'Must contain [[form_url]], where the link goes.',
     },
-    body_type: {
-      type: 'select',
-      label: 'Body is',
-      help: 'Left open, a body with a tag in it is HTML.',
-      options: [
-        { name: 'HTML', value: 'html' },
-        { name: 'Text', value: 'text' },
-      ],
-    },
+    body_type: bodyTypeField,
     from: { type: 'text', label: 'From', help: 'Empty: the default sender of your mail settings.' },
-    smtp: {
-      type: 'map',
-      label: 'Own mail server',
-      help: 'host, port, username, password, security (tls, starttls or none). Empty: the one of your mail settings.',
-    },
+    smtp: smtpField,
     timeout_minutes: {
       type: 'number',
       label: 'Give up after (minutes)',

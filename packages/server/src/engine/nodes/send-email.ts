@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { done, failed, nodeType, type NodeContext } from '#engine/nodes/node-type';
+import { done, failed, nodeType, type NodeContext, type NodeField } from '#engine/nodes/node-type';
 import { fileList } from '#engine/nodes/settings';
 import { readAddresses, type MailAddress, type MailAttachment, type SmtpServer } from '#mail/index';
 
@@ -111,6 +111,24 @@ export function shownServer(server: SmtpServer): SmtpServer {
   return { ...server, ...(server.password !== undefined && { password: '[REDACTED]' }) };
 }
 
+/** Of every node that sends mail, as {@link isHtml} reads it. */
+export const bodyTypeField: NodeField = {
+  type: 'select',
+  label: 'Body is',
+  help: 'Left open, a body with a tag in it is HTML.',
+  options: [
+    { name: 'HTML', value: 'html' },
+    { name: 'Text', value: 'text' },
+  ],
+};
+
+/** A mail server of the author's own. */
+export const smtpField: NodeField = {
+  type: 'map',
+  label: 'Own mail server',
+  help: 'host, port, username, password, security (tls, starttls or none). Empty: the one of your mail settings.',
+};
+
 /** Sends one message to its recipients. */
 export const sendEmail = nodeType<EmailSettings>({
   type: 'send_email',
@@ -143,21 +161,9 @@ export const sendEmail = nodeType<EmailSettings>({
       required: true,
       help: 'HTML may use {{#each event.items}}…{{/each}} and {{#if event.note}}…{{/if}}.',
     },
-    body_type: {
-      type: 'select',
-      label: 'Body is',
-      help: 'Left open, a body with a tag in it is HTML.',
-      options: [
-        { name: 'HTML', value: 'html' },
-        { name: 'Text', value: 'text' },
-      ],
-    },
+    body_type: bodyTypeField,
     attachments: { type: 'json', label: 'Attachments', help: 'A list of file URLs, 20 MB each at most.' },
-    smtp: {
-      type: 'map',
-      label: 'Own mail server',
-      help: 'host, port, username, password, security (tls, starttls or none). Empty: the one of your mail settings.',
-    },
+    smtp: smtpField,
   },
   settings,
   markup: ['body'],
